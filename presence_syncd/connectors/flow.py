@@ -1,0 +1,223 @@
+"""Flows: protocol code as generators that yield steps and are sent the answers. No I/O, no await, no clock.
+
+The one rule: a flow decides, the engine does. A flow that yields a `Request` is sent a `Reply`; `yield from`
+composes flows; a test drives one by hand with `next()` and `send()`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeAlias, TypeVar
+
+from presence_syncd.connectors.fields import SecretRef
+from presence_syncd.core.entry import Observation
+from presence_syncd.errors import AuthRejected, RateLimited, Rejected, RemoteProtocolError, Unavailable
+
+MAX_BODY = 1024 * 1024
+"""Largest body read unless a request says otherwise, in bytes."""
+MAX_RETRY_AFTER = 300.0
+"""Longest wait a service is granted by its `Retry-After`, in seconds; a longer one is asked again then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request. `operation` names it in metrics: few, constant words.
+
+    `realm` names the token it carries (see `Service.token`); None sends it bare. `timeout` is seconds for the whole
+    exchange. `batch` says that it may ride in an envelope with others. `own_connection` keeps a long poll out of the
+    shared pool. `windows` asks for HTTP NTLM/Negotiate with the (user, password) given, or the process's own identity.
+    """
+
+    method: str
+    url: str
+    operation: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    realm: str | None = None
+    timeout: float = 15.0
+    max_body: int = MAX_BODY
+    batch: bool = False
+    own_connection: bool = False
+    windows: tuple[str, str] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One HTTP answer. Times are the daemon's seconds: when the request left, and when the answer was whole."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    body: bytes = field(default=b"", repr=False)
+    at: float = 0.0
+    started_at: float = 0.0
+    url: str = ""
+
+    def header(self, name: str) -> str | None:
+        """The first header of that name, in any case; None if there is none."""
+        return next(iter(self.header_all(name)), None)
+
+    def header_all(self, name: str) -> tuple[str, ...]:
+        """Every header of that name, in any case, in order."""
+        return tuple(value for key, value in self.headers if key.lower() == name.lower())
+
+    @property
+    def media_type(self) -> str:
+        """The content type, lower case, without parameters; empty if not said."""
+        return (self.header("content-type") or "").partition(";")[0].strip().lower()
+
+    def json(self) -> Any:  # `Any` ends where the caller looks at it
+        """The body as JSON, a byte order mark tolerated. Raises RemoteProtocolError."""
+        try:
+            return json.loads(self.body.decode("utf-8-sig"))
+        except (ValueError, RecursionError) as error:
+            raise RemoteProtocolError(f"the answer is not JSON (HTTP {self.status}, {len(self.body)} bytes)") from error
+
+    def json_object(self) -> dict[str, Any]:
+        """The body as a JSON object. Raises RemoteProtocolError for anything else."""
+        data = self.json()
+        if not isinstance(data, dict):
+            raise RemoteProtocolError(f"the answer is a JSON {type(data).__name__}, not an object")
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class Reveal:
+    """Ask for a secret, read anew from where it is kept. Sent back: a `Secret`."""
+
+    ref: SecretRef
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Let time pass, in seconds. Sent back: True if another flow of the link woke it before."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """Ask what time it is, where no reply tells. Sent back: the daemon's seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Wake the link's other flows out of `Wait` and `Receive`. Sent back: None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Hand over what a pushed event, or a read, showed. Sent back: the `Kind` it was found to be."""
+
+    observation: Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """Keep a small fact over restarts (an endpoint id). Sent back: None, once it is durable."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """Tell which state of its own machine the link is in now; shown by `status`. Sent back: None."""
+
+    state: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Open the flow's own WebSocket. Sent back: a `Reply` (101 when open; else what the server said)."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    operation: str = "open"
+    timeout: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send one text frame. Sent back: None. Raises Unavailable when the socket is closed."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """Wait for one frame. Sent back: its text, or None after `timeout` seconds or when woken."""
+
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the flow's WebSocket. Sent back: None."""
+
+
+Step: TypeAlias = Request | Reveal | Wait | Now | Wake | Emit | Remember | Enter | Open | Send | Receive | Close
+T = TypeVar("T")
+Flow: TypeAlias = Generator[Step, Any, T]
+
+
+def json_body(value: object) -> bytes:
+    """Encode a request body: compact JSON in UTF-8; half a surrogate pair, which JSON can carry, becomes `?`."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
+
+
+def expect(reply: Reply, *statuses: int) -> Reply:
+    """Return the reply if its status is one of `statuses`; raise what the status means otherwise.
+
+    429 -> RateLimited; 408, 423, 425, 5xx and 509 -> Unavailable; 401 -> AuthRejected; other 4xx -> Rejected;
+    a redirect or anything else -> RemoteProtocolError. The body never decides, and is never quoted.
+    """
+    if reply.status in statuses:
+        return reply
+    said = f"HTTP {reply.status}"
+    if reply.status == 429:
+        raise RateLimited(said, retry_after=retry_after(reply))
+    if reply.status in (408, 423, 425) or reply.status >= 500:
+        raise Unavailable(said, retry_after=retry_after(reply))
+    if reply.status == 401:
+        raise AuthRejected(said, retry_after=900.0)
+    if 400 <= reply.status < 500:
+        raise Rejected(said, status=reply.status)
+    raise RemoteProtocolError(f"{said} is not an answer this request has")
+
+
+def retry_after(reply: Reply) -> float | None:
+    """Seconds the service asks to wait: whole, decimal or a date; between 1 and 300; None if not said or not legible.
+
+    A date is measured against the answer's own `Date` (RFC 9110 §10.2.3), so that clocks need not agree.
+    """
+    text = (reply.header("retry-after") or "").strip()
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = _seconds_until(text, reply.header("date"))
+    if seconds != seconds or seconds < 0 or not text:
+        return None
+    return min(max(seconds, 1.0), MAX_RETRY_AFTER)
+
+
+def _seconds_until(date: str, now: str | None) -> float:
+    try:
+        return (parsedate_to_datetime(date) - parsedate_to_datetime(now or "")).total_seconds() if date else -1.0
+    except (ValueError, TypeError):
+        return -1.0
+
+
+def chunks(items: Iterable[T], size: int) -> Generator[list[T], None, None]:
+    """Cut `items` into lists of at most `size`."""
+    chunk: list[T] = []
+    for item in items:
+        chunk.append(item)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

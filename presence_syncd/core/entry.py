@@ -1,0 +1,195 @@
+"""What is known of one presence domain of one account: what it shows, whose word that is, what we wrote there.
+
+The one rule: these are values. They change only by `observe` (something was read) and `publication` (something was
+written), and a whole account can be rebuilt from them after a restart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from presence_syncd.core.presence import Status
+
+
+class Kind(StrEnum):
+    """What an observation was found to be when it arrived."""
+
+    OWN = "own"  # the person said so
+    ECHO = "echo"  # it shows because we wrote, or took back, something
+    DECAY = "decay"  # the service changed it by itself: idle, away, gone, lapsed
+    STALE = "stale"  # older than what is known
+    UNKNOWN = "unknown"  # the service does not know
+    SAME = "same"  # nothing changed; a proof of life
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one reading showed, and how fresh it is.
+
+    `started_at` and `at` are the daemon's seconds: when the request that brought it left (for a pushed event: when it
+    came), and when it arrived. `order` is the service's own version of the object (compared only with its like),
+    `changed_at` the Unix time at which the service says it was set; both None where the service does not tell.
+    `raw` is the service's own word for it, for people to read.
+    """
+
+    status: Status
+    raw: str
+    started_at: float
+    at: float
+    note: str | None = None
+    order: int | str | None = None
+    changed_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What the person said in one domain, and when (daemon's seconds).
+
+    `initial` marks a word that was already there at the first reading: nobody knows when it was said. `faded` is what
+    the service made of it by itself since `faded_at`: idle, away, or gone.
+    """
+
+    status: Status
+    at: float
+    initial: bool = False
+    faded: Status | None = None
+    faded_at: float = 0.0
+
+    def effective(self, now: float, settle: float) -> Status:
+        """The word, or what it faded to once that has lasted `settle` seconds."""
+        if self.faded is not None and now >= self.faded_at + settle:
+            return self.faded
+        return self.status
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One write of ours. It is noted before its request goes out, so that no echo can come before it.
+
+    `substitute` is what was written where the service refused `word` itself. `before` holds what the service may still
+    show instead of it until `visible_by`. `accepted_at` is None while the request is out or after it failed;
+    `confirmed_at` None until it was read back. A try of unknown outcome may be done as late as `late_until`. A lease
+    has an `expires_at`. `version` is the service's version of what was there before. `overridden`: the person said
+    something else after it was noted; `taken_back`: we withdrew it; `restores`: it only says again what the person
+    said in this very place, as after a pin, and what it shows is theirs.
+    """
+
+    word: str
+    status: Status
+    at: float
+    visible_by: float
+    before: frozenset[Status] = frozenset()
+    note: str | None = None
+    substitute: str | None = None
+    accepted_at: float | None = None
+    confirmed_at: float | None = None
+    returned: Status | None = None
+    order: int | str | None = None
+    version: int | str | None = None
+    refresh_at: float | None = None
+    expires_at: float | None = None
+    late_until: float = 0.0
+    attempt: int = 0
+    rewrites: int = 0
+    failed: bool = False
+    overridden: bool = False
+    taken_back: bool = False
+    restores: bool = False
+
+    @property
+    def written(self) -> str:
+        """The word that was really written."""
+        return self.substitute or self.word
+
+    def may_show(self, now: float) -> bool:
+        """Whether what is shown can be because of this: it stands, or it may still come late."""
+        return not (self.overridden or self.taken_back) or self.is_awaited(now) or now < self.late_until
+
+    def is_awaited(self, now: float) -> bool:
+        """Whether it was not seen yet and may still come."""
+        return self.confirmed_at is None and now < self.visible_by
+
+    def holds(self, now: float) -> bool:
+        """Whether the service still keeps a lease because of this."""
+        return self.expires_at is not None and now < self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One domain of one account.
+
+    `shown` is what it showed last, read by a request that left at `shown_from`; `mine` says that it shows so because of
+    us; `beneath` is the last thing it showed that was not ours; `left` is what it showed because of us when the last
+    client of the person went, while none is there. `live_at` is the last proof that the feed works. `writes` and
+    `answers` are the times, within the last minute, of our writes and of words that came right after one of them.
+    """
+
+    shown: Status | None = None
+    raw: str = ""
+    shown_at: float = 0.0
+    shown_from: float = 0.0
+    order: int | str | None = None
+    mine: bool = False
+    beneath: Status | None = None
+    left: Status | None = None
+    live_at: float | None = None
+    word: Word | None = None
+    publication: Publication | None = None
+    earlier: tuple[Publication, ...] = ()
+    writes: tuple[float, ...] = ()
+    answers: tuple[float, ...] = ()
+    note: str | None = None
+    note_word: str | None = None
+    note_at: float = 0.0
+
+    def publications(self, now: float) -> tuple[Publication, ...]:
+        """Those that may matter: the present one first, then earlier ones that are not overdue."""
+        present = (self.publication,) if self.publication else ()
+        return present + tuple(p for p in self.earlier if now < max(p.visible_by, p.late_until))
+
+    def still_out(self, now: float) -> tuple[Publication, ...]:
+        """Of the earlier ones those that matter although a later one was seen: it is not known if they were done."""
+        return tuple(p for p in self.earlier if now < p.late_until or (p.taken_back and now < p.visible_by))
+
+    def is_proof(self, now: float, evidence: float) -> bool:
+        """Whether it proves that the person is there: a live feed shows a state that is theirs, and not idle."""
+        return (
+            self.shown is not None
+            and not self.mine
+            and not self.shown.idle
+            and self.shown.availability in PRESENT
+            and self.is_live(now, evidence)
+        )
+
+    def is_live(self, now: float, evidence: float) -> bool:
+        """Whether the feed was alive within the last `evidence` seconds."""
+        return self.live_at is not None and now - self.live_at <= evidence
+
+
+PRESENT = frozenset({"available", "busy", "dnd"})
+"""Availabilities that claim the person is there."""
+
+
+def is_idle_variant(one: Status, other: Status) -> bool:
+    """Whether two statuses differ in nothing but idleness."""
+    return one.awake == other.awake
+
+
+def is_older(one: int | str | None, other: int | str | None) -> bool:
+    """Whether version `one` is older than `other`; False where they cannot be compared."""
+    if isinstance(one, int) and isinstance(other, int):
+        return one < other
+    if isinstance(one, str) and isinstance(other, str):
+        return one < other
+    return False
+
+
+def with_fade(word: Word, seen: Status, now: float) -> Word:
+    """Lay what the service made of the word over it."""
+    return replace(word, faded=seen, faded_at=now)
+
+
+def without_fade(word: Word) -> Word:
+    """The word as it was said."""
+    return replace(word, faded=None, faded_at=0.0)

@@ -1,0 +1,280 @@
+"""Observe: settle whose word a reading is, at the moment it arrives.
+
+The one rule: compare with what we may have caused (expected-read sets), never with what we would like to see. What we
+did not cause, and the service does not do by itself, the person did.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import nextafter
+
+from presence_syncd.core.compose import Composed, compose, wanted
+from presence_syncd.core.entry import (
+    Entry,
+    Kind,
+    Observation,
+    Publication,
+    Word,
+    is_idle_variant,
+    is_older,
+    with_fade,
+    without_fade,
+)
+from presence_syncd.core.presence import Status
+from presence_syncd.core.view import Direction, Rules, View
+from presence_syncd.core.vocabulary import Vocabulary
+
+MINUTE = 60.0
+RIGHT_AFTER = 10.0
+"""Seconds after our write within which a word in the same place may be somebody's answer to it."""
+IN_SIGHT = 20.0
+"""Seconds after which a write that is done, and that nothing can hide, is seen; more would only be a client's delay."""
+VERSION_TRUSTED = 60.0
+"""Seconds for which a lower version than the last one is taken for an old reading; after that it counts anew."""
+
+
+def observe(
+    view: View,
+    domain: str,
+    seen: Observation,
+    vocabulary: Vocabulary,
+    rules: Rules,
+    direction: Direction = Direction.BOTH,
+) -> tuple[View, Kind]:
+    """Take one reading into the view, and say what it was found to be."""
+    entry = view.entries.get(domain, Entry())
+    if not seen.status.is_known:
+        return view, Kind.UNKNOWN
+    if seen.started_at < entry.shown_from or _is_old_version(entry, seen):
+        return view, Kind.STALE
+    compared = direction.writes and entry.shown is not None  # or the order of the first readings would matter
+    elsewhere = _said_elsewhere(view, domain, rules, seen.at) if compared else None
+    planned = vocabulary.word_for(wanted(elsewhere.status, rules)) if elsewhere else None
+    kind = _kind(entry, seen, planned, vocabulary, rules)
+    if kind is Kind.STALE:
+        return view, kind
+    after = _heed_note(_show(entry, seen, kind, vocabulary), seen, view.started_at, direction)
+    if direction.reads:
+        after = _heed(after, seen, kind, vocabulary, view.started_at, first=entry.shown is None)
+    if direction.reads and kind is Kind.ECHO and elsewhere and planned and vocabulary.is_echo(planned, seen.status):
+        after = _agree(after, seen, view, elsewhere)
+    return view.put(domain, after), kind
+
+
+def _kind(entry: Entry, seen: Observation, planned: str | None, vocabulary: Vocabulary, rules: Rules) -> Kind:
+    """Find out what a reading is. The order of the questions is the algorithm."""
+    status, ours = seen.status, entry.publications(seen.at)
+    may_show = [p for p in ours if p.may_show(seen.at)]
+    words = [p.written for p in may_show]
+    if status == entry.shown:
+        return Kind.OWN if _is_chosen_again(entry, seen, vocabulary) else Kind.SAME
+    if _is_old_value(entry, seen):
+        return Kind.STALE
+    if any(vocabulary.is_echo(word, status) for word in words) or any(status == p.returned for p in may_show):
+        return Kind.ECHO
+    if planned is not None and vocabulary.is_echo(planned, status):
+        return Kind.ECHO
+    if _is_what_was_left(entry, status, vocabulary):
+        return Kind.ECHO
+    if any(vocabulary.is_faded_echo(word, status) for word in words):
+        return Kind.DECAY
+    if any(_is_revealed(p, entry, status, vocabulary, seen.at) for p in ours):
+        return Kind.ECHO
+    return _own_or_faded(entry, seen, vocabulary, rules)
+
+
+def _is_old_version(entry: Entry, seen: Observation) -> bool:
+    """Whether the service's own version says so; not believed for ever, since a service may count anew."""
+    trusted = entry.live_at is not None and seen.started_at < entry.live_at + VERSION_TRUSTED
+    return trusted and is_older(seen.order, entry.order)
+
+
+def _is_old_value(entry: Entry, seen: Observation) -> bool:
+    """Whether a value from before one of our writes is still shown, or was read before the write was done."""
+    return any(
+        seen.status in p.before
+        and p.is_awaited(seen.at)
+        and not is_older(p.order, seen.order)
+        and (p.accepted_at is None or seen.started_at < p.accepted_at)
+        for p in entry.publications(seen.at)
+    )
+
+
+def _is_chosen_again(entry: Entry, seen: Observation, vocabulary: Vocabulary) -> bool:
+    """Whether the person went back to what was shown before a write of ours, faster than we could see the write.
+
+    Only a service with versions tells: the object has changed since, it looks as before, and nothing could hide the
+    write. A while is given to writes that come into sight one after the other.
+    """
+    p = entry.publication
+    return (
+        p is not None
+        and p.written in vocabulary.top
+        and p.accepted_at is not None
+        and p.confirmed_at is None
+        and not p.overridden
+        and seen.started_at >= p.accepted_at + IN_SIGHT
+        and is_older(p.version, seen.order)
+        and (seen.raw, seen.note or entry.note) == (entry.raw, entry.note)
+    )
+
+
+def _said_elsewhere(view: View, domain: str, rules: Rules, now: float) -> Composed | None:
+    """What we would have this domain show, unless that comes from this very domain."""
+    composed = compose(view, rules, now)
+    return composed if composed and composed.domain != domain else None
+
+
+def _is_revealed(publication: Publication, entry: Entry, status: Status, vocabulary: Vocabulary, now: float) -> bool:
+    """Whether it is what lay under a write of ours that is not visible yet, was taken back, or has lapsed.
+
+    The end of a lease reveals once, and soon: what shows after that the person changes.
+    """
+    over = (publication.taken_back or _has_just_lapsed(publication, entry, now)) and entry.mine
+    return (over or publication.is_awaited(now)) and any(
+        is_idle_variant(status, below) or vocabulary.is_fade(below, status) for below in publication.before
+    )
+
+
+def _has_just_lapsed(publication: Publication, entry: Entry, now: float) -> bool:
+    """Whether a lease is over, and was not yet, as far as could be seen, when it was looked last."""
+    end = publication.expires_at
+    return end is not None and now >= end and entry.shown_from < end + (publication.visible_by - publication.at)
+
+
+def _is_what_was_left(entry: Entry, status: Status, vocabulary: Vocabulary) -> bool:
+    """Whether the person's client is back, and shows what we wrote before it went."""
+    left = entry.left
+    return left is not None and (is_idle_variant(status, left) or vocabulary.is_fade(left, status))
+
+
+def _own_or_faded(entry: Entry, seen: Observation, vocabulary: Vocabulary, rules: Rules) -> Kind:
+    """Tell the person's doing from the service's, where nothing of ours explains what is shown."""
+    status, word = seen.status, entry.word
+    if entry.shown is None:
+        return Kind.OWN
+    if status.is_absent or is_idle_variant(status, entry.shown):
+        return Kind.DECAY
+    if entry.mine or word is None:
+        return Kind.OWN
+    if vocabulary.is_fade(word.status, status):
+        return Kind.DECAY
+    if word.faded is not None and status == word.status:
+        was_gone = word.faded.is_absent and seen.at - word.faded_at >= rules.settle_fade
+        return Kind.OWN if was_gone else Kind.DECAY
+    return Kind.OWN
+
+
+def _show(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary) -> Entry:
+    """Write down what is shown, and what that says of our own writes."""
+    mine = not seen.status.is_absent and _is_mine(entry, seen, kind, vocabulary)
+    publication = _judge(entry.publication, seen, kind, vocabulary)
+    confirmed = publication is not None and publication.confirmed_at is not None
+    earlier = entry.still_out(seen.at) if confirmed else entry.publications(seen.at)[bool(entry.publication) :]
+    return replace(
+        entry,
+        shown=seen.status,
+        raw=seen.raw,
+        shown_at=entry.shown_at if kind is Kind.SAME else seen.at,
+        shown_from=max(entry.shown_from, seen.started_at),
+        order=seen.order if seen.order is not None else entry.order,
+        live_at=seen.at,
+        mine=mine,
+        left=_left(entry) if seen.status.is_absent else None,
+        beneath=entry.beneath if mine or seen.status.is_absent else seen.status,
+        publication=publication,
+        earlier=earlier if kind is not Kind.OWN else tuple(replace(p, before=frozenset()) for p in earlier),
+    )
+
+
+def _left(entry: Entry) -> Status | None:
+    """What we wrote, and was shown until no client was left to show it."""
+    return entry.shown if entry.mine else entry.left
+
+
+def _is_mine(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary) -> bool:
+    """Whether a write of ours explains what is shown."""
+    if kind is Kind.SAME or (kind is Kind.DECAY and entry.shown is not None and not entry.shown.is_absent):
+        return entry.mine
+    if _is_what_was_left(entry, seen.status, vocabulary):
+        return True
+    return any(
+        vocabulary.is_echo(p.written, seen.status)
+        or seen.status == p.returned
+        or vocabulary.is_faded_echo(p.written, seen.status)
+        for p in entry.publications(seen.at)
+        if p.may_show(seen.at) and not p.restores
+    )
+
+
+def _judge(
+    publication: Publication | None, seen: Observation, kind: Kind, vocabulary: Vocabulary
+) -> Publication | None:
+    """Confirm a write that can be read, or note that the person overrode it."""
+    if publication is None:
+        return None
+    if kind is Kind.OWN:  # what was there before cannot come back by itself any more
+        seen_at = publication.confirmed_at or (seen.at if seen.status in publication.before else None)
+        return replace(publication, overridden=True, before=frozenset(), confirmed_at=seen_at)
+    shows = vocabulary.is_echo(publication.written, seen.status) and not seen.status.is_absent
+    if not shows or not publication.may_show(seen.at) or seen.started_at < publication.at:
+        return publication
+    if seen.status in publication.before and publication.is_awaited(seen.at):  # it may be what was there before
+        return publication
+    return replace(
+        publication,
+        overridden=False,
+        confirmed_at=publication.confirmed_at or seen.at,
+        rewrites=0,
+    )
+
+
+def _heed(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary, start: float, *, first: bool) -> Entry:
+    """Take a reading as the person's word, or as what became of it."""
+    if kind is Kind.OWN and first:
+        return replace(entry, word=Word(seen.status, min(seen.changed_at or start, seen.at), initial=True))
+    if kind is Kind.OWN:
+        return replace(entry, word=Word(seen.status, seen.at), answers=_answers(entry, seen.at))
+    if kind is not Kind.DECAY or entry.word is None or entry.mine:
+        return entry
+    return replace(entry, word=_faded(entry.word, seen, vocabulary))
+
+
+def _answers(entry: Entry, now: float) -> tuple[float, ...]:
+    """Count a word that comes right after our own write: people seldom do that, and a loop does nothing else."""
+    recent = tuple(at for at in entry.answers if now - at < MINUTE)
+    return (*recent, now) if any(0 <= now - at < RIGHT_AFTER for at in entry.writes) else recent
+
+
+def _agree(entry: Entry, seen: Observation, view: View, said: Composed) -> Entry:
+    """Where the person chose by hand what we were about to write: their word here, but no news, and just before it."""
+    if entry.mine or seen.status.is_absent:
+        return entry
+    source = view.entries[said.domain].word if said.domain else None
+    initial = source is not None and source.initial
+    return replace(entry, word=Word(seen.status, nextafter(said.at, float("-inf")), initial))
+
+
+def _faded(word: Word, seen: Observation, vocabulary: Vocabulary) -> Word:
+    if seen.status == word.status:
+        return without_fade(word)
+    if (
+        seen.status.is_absent
+        or is_idle_variant(word.status, seen.status)
+        or vocabulary.is_fade(word.status, seen.status)
+    ):
+        return with_fade(word, seen.status, seen.at)
+    return word
+
+
+def _heed_note(entry: Entry, seen: Observation, start: float, direction: Direction) -> Entry:
+    """Take a note as the person's, unless it is the one we wrote."""
+    if seen.note is None or seen.note == entry.note:
+        return entry
+    first = entry.note is None
+    entry = replace(entry, note=seen.note)
+    ours = any(seen.note == p.note for p in entry.publications(seen.at))
+    if ours or not direction.reads or (first and not seen.note):
+        return entry
+    return replace(entry, note_word=seen.note, note_at=start if first else seen.at)

@@ -1,0 +1,319 @@
+"""Reconcile: from the whole present state, decide what to do for one link now, and why.
+
+The one rule: level-triggered. Start, reconnect, restart, reload and resync are this one function; a lost or repeated
+wake-up changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from presence_syncd.core.compose import Composed, compose, next_fade, wanted
+from presence_syncd.core.entry import PRESENT, Entry, Publication
+from presence_syncd.core.presence import Availability, Status
+from presence_syncd.core.view import Direction, Rules, View
+from presence_syncd.core.vocabulary import Vocabulary
+
+
+class Reason(StrEnum):
+    """Why something is, or is not, written. One for every outcome."""
+
+    READ_ONLY = "read-only"  # the link's direction
+    STANDBY = "standby"  # another door of the domain writes
+    PAUSED = "paused"
+    UNREAD = "unread"  # waiting until everything readable was read once
+    NOTHING_SAID = "nothing-said"
+    BACKOFF = "backoff"  # the link is in trouble until `requeue_at`
+    REFUSED = "refused"  # the service refuses this word for good
+    HELD = "held"  # nobody is there, and policy holds what is shown
+    UNSAYABLE = "unsayable"  # the service has no word for it
+    OWN_WORD = "own-word"  # it is what the person said here
+    IN_SYNC = "in-sync"
+    ABSENT = "absent"  # written, but no client of the person is there to show it
+    FADED = "faded"  # no proof that the person is there: left to fade
+    CONFIRMING = "confirming"  # accepted, not seen yet
+    SHADOWED = "shadowed"  # accepted, but something of higher rank is shown
+    SETTLING = "settling"  # changes come too fast to write each
+    FROZEN = "frozen"  # something makes a loop
+    CHANGE = "change"
+    RETRY = "retry"
+    REWRITE = "rewrite"
+    REFRESH = "refresh"
+    RETRACT = "retract"
+
+
+WRITES = frozenset({Reason.CHANGE, Reason.RETRY, Reason.REWRITE, Reason.REFRESH})
+"""Reasons that publish."""
+
+
+PROOF_AGAIN = 30.0
+"""Seconds after which proof is looked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do for one link.
+
+    `word` is set for the reasons of `WRITES`; `requeue_at` is when to decide again at the latest (daemon seconds; None:
+    when something changes). `overridden` goes with `RETRACT`: the person replaced what we published.
+    """
+
+    reason: Reason
+    word: str | None = None
+    status: Status | None = None
+    note: str | None = None
+    requeue_at: float | None = None
+    overridden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """What reconcile knows of a link besides the view. `retry_at` is the end of a back-off (daemon's seconds).
+
+    `refused` is a word the service refuses for good, not tried again before `refused_until`.
+    """
+
+    domain: str
+    vocabulary: Vocabulary
+    direction: Direction = Direction.BOTH
+    writer: bool = True
+    leased: bool = False
+    notes: bool = False
+    retry_at: float = 0.0
+    refused: str | None = None
+    refused_until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One decision's inputs, gathered."""
+
+    view: View
+    sink: Sink
+    rules: Rules
+    now: float
+    entry: Entry
+    composed: Composed
+    status: Status
+    word: str | None
+    note: str | None
+
+    @property
+    def publication(self) -> Publication | None:
+        return self.entry.publication
+
+    def write(self, reason: Reason) -> Decision:
+        if self.word == self.sink.refused and self.now < self.sink.refused_until:
+            return Decision(Reason.REFUSED, requeue_at=self.sink.refused_until)
+        return Decision(reason, self.word, self.status, self.note)
+
+
+def reconcile(view: View, sink: Sink, rules: Rules, now: float) -> Decision:
+    """Decide for one link."""
+    if blocked := _is_blocked(view, sink, rules, now):
+        return blocked
+    composed = compose(view, rules, now)
+    if composed is None or not composed.status.is_known:
+        return Decision(Reason.NOTHING_SAID)
+    status = wanted(composed.status, rules)
+    note = composed.note if sink.notes else None
+    entry = view.entries.get(sink.domain, Entry())
+    case = _Case(view, sink, rules, now, entry, composed, status, sink.vocabulary.word_for(status), note)
+    return _with_wakeups(next(filter(None, (question(case) for question in _QUESTIONS))), view, rules, now)
+
+
+def _is_blocked(view: View, sink: Sink, rules: Rules, now: float) -> Decision | None:
+    """Ask what forbids to write at all."""
+    if not sink.direction.writes:
+        return Decision(Reason.READ_ONLY)
+    if not sink.writer:
+        return Decision(Reason.STANDBY)
+    if view.paused:
+        return Decision(Reason.PAUSED)
+    if any(entry.live_at is None for entry in view.entries.values()) and now < view.started_at + rules.grace:
+        return Decision(Reason.UNREAD, requeue_at=view.started_at + rules.grace)
+    if now < sink.retry_at:
+        return Decision(Reason.BACKOFF, requeue_at=sink.retry_at)
+    return None
+
+
+def _nothing_to_say(case: _Case) -> Decision | None:
+    """The service cannot, or must not, say it: what we said before is taken back, unless the person is just gone."""
+    if case.word is not None:
+        return None
+    if case.status.is_absent:
+        return Decision(Reason.HELD)
+    if case.publication and case.publication.holds(case.now):
+        return Decision(Reason.RETRACT)
+    return Decision(Reason.UNSAYABLE)
+
+
+def _own_word(case: _Case) -> Decision | None:
+    """The status comes from here and is shown here: only our own old lease may be in the way."""
+    if case.composed.domain != case.sink.domain or case.entry.mine:
+        return None
+    if case.publication and case.publication.restores and not case.publication.overridden:
+        return None  # what shows is held up by us, though it is the person's
+    if case.publication and case.publication.holds(case.now):
+        return _retract_under(case, case.publication)
+    return Decision(Reason.OWN_WORD)
+
+
+def _retract_under(case: _Case, published: Publication) -> Decision:
+    """Take our lease back under the person's word; but if they crossed on the way, first see which of them is left."""
+    crossed = published.accepted_at is not None and case.entry.shown_from < published.accepted_at
+    if published.overridden and crossed and case.now < published.visible_by:
+        return Decision(Reason.CONFIRMING, requeue_at=published.visible_by)
+    return Decision(Reason.RETRACT, overridden=published.overridden)  # or it is just not seen yet
+
+
+def _published(case: _Case) -> Decision | None:
+    """The word is already written: renew it, wait for it, or accept that it does not show."""
+    published = case.publication
+    if published is None or published.word != case.word or published.overridden or published.note != case.note:
+        return None
+    if not _is_done(case, published):
+        return case.write(Reason.RETRY) if _may_claim(case) else _faded(case)
+    if published.refresh_at is not None and case.now >= published.refresh_at:
+        return case.write(Reason.REFRESH) if _is_proven(case) else _faded(case)
+    return _shown_or_not(case, published)
+
+
+def _faded(case: _Case) -> Decision:
+    """Without proof nothing is claimed; proof is looked for again soon, because a feed's sign of life rings no bell."""
+    return Decision(Reason.FADED, requeue_at=case.now + PROOF_AGAIN)
+
+
+def _is_done(case: _Case, published: Publication) -> bool:
+    """Whether the write came through: accepted, or seen where nothing has to be known of a lease.
+
+    One that was noted before the process died may never have gone out.
+    """
+    seen = published.confirmed_at is not None and not case.sink.leased
+    return seen or published.accepted_at is not None
+
+
+def _shown_or_not(case: _Case, published: Publication) -> Decision:
+    shown, at = case.entry.shown, published.refresh_at
+    if _is_lost(case, published):
+        return _change(case, Reason.REWRITE) if _may_claim(case) else _faded(case)
+    if shown is None or case.sink.vocabulary.is_echo(published.written, shown) or shown == published.returned:
+        return Decision(Reason.ABSENT if shown and shown.is_absent else Reason.IN_SYNC, requeue_at=at)
+    if shown.is_absent:
+        return Decision(Reason.ABSENT, requeue_at=at)
+    if case.sink.vocabulary.is_faded_echo(published.written, shown):
+        return Decision(Reason.IN_SYNC, requeue_at=at)
+    if published.is_awaited(case.now):
+        return Decision(Reason.CONFIRMING, requeue_at=_earlier(published.visible_by, at))
+    if published.rewrites < 1:
+        return _change(case, Reason.REWRITE) if _may_claim(case) else _faded(case)
+    return Decision(Reason.SHADOWED, requeue_at=at)
+
+
+def _is_lost(case: _Case, published: Publication) -> bool:
+    """Whether the service forgot a session it should hold: it was seen, it has not expired, and nobody is shown."""
+    shown = case.entry.shown
+    seen = published.confirmed_at is not None
+    return shown is not None and shown.is_absent and seen and published.holds(case.now)
+
+
+def _already_shown(case: _Case) -> Decision | None:
+    """It shows without our doing: nothing to write, unless an old lease or note of ours is there or it would fade."""
+    shown = case.entry.shown
+    if case.word is None or shown is None or case.note is not None or _is_in_the_way(case):
+        return None
+    vocabulary = case.sink.vocabulary
+    if vocabulary.is_echo(case.word, shown) and not shown.is_absent:
+        return Decision(Reason.IN_SYNC)
+    if _is_own_faded(case, case.word, shown):
+        is_worth_it = _is_proven(case) if case.sink.leased else _is_said_since(case)
+        return None if is_worth_it else _faded(case)
+    return None
+
+
+def _is_said_since(case: _Case) -> bool:
+    """Whether the word came after the fade, which may have been the person's doing: nobody can tell it from away."""
+    own = case.entry.word
+    return own is not None and case.composed.at > own.faded_at
+
+
+def _is_own_faded(case: _Case, word: str, shown: Status) -> bool:
+    """Whether it is what the service made of the person's own word here, which says the same as ours would."""
+    own, vocabulary = case.entry.word, case.sink.vocabulary
+    said = own is not None and vocabulary.is_echo(word, own.status)
+    return said and not case.entry.mine and vocabulary.is_faded_echo(word, shown)
+
+
+def _is_in_the_way(case: _Case) -> bool:
+    """Whether a lease of ours, or a write that may still be applied, says something else."""
+    published = case.publication
+    if published is None:
+        return False
+    return published.holds(case.now) or published.is_awaited(case.now)
+
+
+def _is_proven(case: _Case) -> bool:
+    return is_proven(case.view, case.composed, case.sink.domain, case.rules, case.now)
+
+
+def _to_write(case: _Case) -> Decision:
+    """Write, unless what would be claimed has no proof: then only what is not true any more is taken back."""
+    if _may_claim(case):
+        return _change(case, Reason.CHANGE)
+    if case.publication and case.publication.holds(case.now) and case.publication.word != case.word:
+        return Decision(Reason.RETRACT, overridden=case.publication.overridden)
+    return _faded(case)
+
+
+def _may_claim(case: _Case) -> bool:
+    """Whether it may be written: what fades by itself in a service is not claimed there without proof."""
+    return not case.sink.leased or _is_proven(case)
+
+
+def _change(case: _Case, reason: Reason) -> Decision:
+    """Write, but not too often."""
+    if case.now < case.view.frozen_until:
+        return Decision(Reason.FROZEN, requeue_at=case.view.frozen_until)
+    last = max(case.entry.writes, default=float("-inf"))
+    if case.now < last + case.rules.settle:
+        return Decision(Reason.SETTLING, requeue_at=last + case.rules.settle)
+    return case.write(reason)
+
+
+_QUESTIONS: tuple[Callable[[_Case], Decision | None], ...] = (
+    _nothing_to_say,
+    _own_word,
+    _published,
+    _already_shown,
+    _to_write,
+)
+"""Asked in this order; the first answer is the decision."""
+
+
+def is_proven(view: View, composed: Composed, domain: str, rules: Rules, now: float) -> bool:
+    """Whether what we are about to keep showing in `domain` is still true.
+
+    A pin proves itself. Available needs another domain that shows the person there, awake, on a live feed. Busy and do
+    not disturb need the feed of the word itself to be live. Away and the like claim nothing that could become false.
+    """
+    availability = wanted(composed.status, rules).availability
+    if composed.domain is None or availability not in PRESENT:
+        return True
+    others = {name: entry for name, entry in view.entries.items() if name != domain}
+    if availability is Availability.AVAILABLE:
+        return any(entry.is_proof(now, rules.evidence) for entry in others.values())
+    source = view.entries.get(composed.domain)
+    return source is not None and source.is_live(now, rules.evidence)
+
+
+def _with_wakeups(decision: Decision, view: View, rules: Rules, now: float) -> Decision:
+    """Decide again when a fade starts to count, or the pin ends, if that comes first."""
+    pin = view.pin_at(now)
+    at = _earlier(decision.requeue_at, next_fade(view, rules, now), pin.until if pin else None)
+    return Decision(decision.reason, decision.word, decision.status, decision.note, at, decision.overridden)
+
+
+def _earlier(*times: float | None) -> float | None:
+    return min((at for at in times if at is not None), default=None)

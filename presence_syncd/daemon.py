@@ -1,0 +1,338 @@
+"""The daemon: runs a configuration, takes another one while it runs, and does what an operator asks.
+
+The one rule: everything that runs is a child of a supervisor here, so that a fault has one place to end.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+from anyio.abc import TaskGroup
+
+from presence_syncd import __version__, logs
+from presence_syncd.assembly import Assembly, Carriers, over_network, rules
+from presence_syncd.config import AccountSettings, Config, Policy
+from presence_syncd.core.presence import Status
+from presence_syncd.core.publication import leave
+from presence_syncd.core.view import Pin, Rules
+from presence_syncd.engine.account import Account
+from presence_syncd.engine.clock import Clock
+from presence_syncd.engine.driver import Driver
+from presence_syncd.engine.feed import Feed
+from presence_syncd.engine.supervisor import Supervisor
+from presence_syncd.metrics import Metrics
+from presence_syncd.store.memory import MemoryStore
+from presence_syncd.store.store import Record, Store
+
+LAG_EVERY = 1.0
+"""Seconds between two looks at how late the loop is."""
+STOP = 10.0
+"""Seconds the daemon has to stop, farewells included."""
+FEED_PARKED = 60.0
+"""Seconds a feed that breaks too often is left alone; everybody in the service waits for it."""
+SLICE = 250
+"""Accounts a reload looks at before others get their turn."""
+LATELY = 8
+"""Events remembered per account, for `explain`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What a reload did, by names; `ignored` are daemon settings that need a restart."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+
+
+class Daemon:
+    """Runs a configuration. `carriers` moves the bytes; `store` keeps what must survive; `rng` makes the jitter."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        store: Store | None = None,
+        carriers: Carriers = over_network,
+        rng: random.Random | None = None,
+        wall: Callable[[], float] | None = None,
+    ) -> None:
+        self.config = config
+        self.store: Store = store or MemoryStore()
+        self.metrics = Metrics()
+        self.clock = Clock(wall) if wall else Clock()
+        self.rng = rng or random.Random()
+        self.log = logs.get()
+        self.drivers: dict[str, Driver] = {}
+        self.feeds: dict[str, Feed] = {}
+        self.tasks: dict[str, Account] = {}
+        self.lately: dict[str, deque[dict[str, Any]]] = {}
+        self.supervisor = Supervisor(self.clock, self.rng, self.metrics, self.log)
+        self.feeds_supervisor = Supervisor(self.clock, self.rng, self.metrics, self.log, "feed", FEED_PARKED)
+        self.progress = self.clock.now()
+        self._carriers = carriers
+        self._assembly = self._assemble(config)
+        self._changing = anyio.Lock()  # held by start and reload, when accounts come and go
+        self._infrastructure: TaskGroup | None = None
+        self._accounts: TaskGroup | None = None
+        self.metrics.build.labels(__version__).set(1)
+        self._took_configuration()
+
+    def _assemble(self, config: Config) -> Assembly:
+        return Assembly(
+            config,
+            store=self.store,
+            carriers=self._carriers,
+            clock=self.clock,
+            rng=self.rng,
+            metrics=self.metrics,
+        )
+
+    async def run(self, started: Callable[[], None] = lambda: None) -> None:
+        """Run until cancelled; then every account says farewell within a bound."""
+        try:
+            with logs.tapped(self._remember_event):
+                async with anyio.create_task_group() as infrastructure, anyio.create_task_group() as accounts:
+                    async with self._changing:
+                        await self._start(infrastructure, accounts)
+                    started()
+                    await anyio.sleep_forever()
+        finally:
+            with anyio.move_on_after(STOP, shield=True):
+                await self._close()
+            self.log.info("stopped")
+
+    async def _start(self, infrastructure: TaskGroup, accounts: TaskGroup) -> None:
+        records = await self.store.load()
+        self.log.info("starting", accounts=len(self.config.accounts), services=len(self.config.services))
+        self._infrastructure, self._accounts = infrastructure, accounts
+        infrastructure.start_soon(self._watch_lag)
+        for name in self.config.services:
+            self._add_service(name)
+        for settings in self.config.accounts:
+            self._add_account(settings, records.get(settings.name, Record()))
+
+    @property
+    def has_started(self) -> bool:
+        """Whether every account has a task."""
+        return self._accounts is not None
+
+    async def _close(self) -> None:
+        try:
+            for driver in self.drivers.values():
+                await driver.transport.aclose()
+        finally:
+            await self.store.aclose()
+
+    def _add_service(self, name: str) -> None:
+        driver = self.drivers[name] = self._assembly.driver(name)
+        if driver.service.traits.sweep_size and self._infrastructure is not None:
+            feed = self.feeds[name] = Feed(driver, self.clock, self.rng, logs.get(service=name))
+            self.feeds_supervisor.start(self._infrastructure, name, feed.run, _without_farewell)
+
+    async def _remove_service(self, name: str) -> None:
+        if self.feeds.pop(name, None) is not None:
+            await self.feeds_supervisor.stop(name)
+        await self.drivers.pop(name).transport.aclose()
+
+    def _add_account(self, settings: AccountSettings, record: Record) -> None:
+        account = self._assembly.account(settings, record, self.drivers)
+        self.tasks[settings.name] = account
+        if self._accounts is not None:
+            self.supervisor.start(
+                self._accounts, settings.name, partial(self._live, account), partial(self._leave, account)
+            )
+
+    async def _live(self, account: Account) -> None:
+        """One life of an account: its links are heard by the feeds as long as it lasts."""
+        swept = [(self.feeds[link.service], link) for link in account.links if link.service in self.feeds]
+        for feed, link in swept:
+            feed.add(link)
+        try:
+            await account.run()
+        finally:
+            for feed, link in swept:
+                feed.remove(link)
+            for link in account.links:
+                link.writing = False
+
+    async def _leave(self, account: Account) -> None:
+        """Sign an account out; that its leases end with this is kept first, so that no later reading is misjudged."""
+        for link in account.links:
+            if link.leased and link.service not in account.staying:
+                account.board.view = leave(account.board.view, link.domain, self.clock.now())
+        await self.store.save(account.name, account.board.view)
+        await account.leave()
+
+    async def _remove_account(self, name: str, staying: frozenset[str] = frozenset()) -> Record:
+        """Stop an account; it signs out of its services but those in `staying`. Returns what is known of it."""
+        account = self.tasks.pop(name)
+        account.staying = staying
+        await self.supervisor.stop(name)
+        return Record(account.board.view, {link.service: link.link.memory for link in account.links})
+
+    async def reload(self, config: Config) -> Reloaded:
+        """Take another configuration, touching only what differs in it."""
+        async with self._changing:
+            old, self.config = self.config, config
+            self._assembly = self._assemble(config)
+            services = frozenset(n for n, t in old.services.items() if config.services.get(n) != t)
+            before = {account.name: account for account in old.accounts}
+            after = {account.name: account for account in config.accounts}
+            removed = tuple(name for name in before if name not in after)
+            changed = tuple(n for n in before if n in after and _differs(before[n], after[n], services))
+            await self._replace(before, after, removed, changed, services)
+            self._try_refused_again()
+            await self._freshen_all(after, frozenset(changed))
+            added = tuple(name for name in after if name not in before)
+            self._took_configuration()
+            done = Reloaded(added, removed, changed, tuple(sorted(services)), _needs_restart(old, config))
+            self.log.info("reloaded", added=len(added), removed=len(removed), changed=len(changed))
+            return done
+
+    async def _replace(
+        self,
+        before: dict[str, AccountSettings],
+        after: dict[str, AccountSettings],
+        removed: tuple[str, ...],
+        changed: tuple[str, ...],
+        services: frozenset[str],
+    ) -> None:
+        """Stop what is gone or differs, exchange the services, start what is new or differs."""
+        records: dict[str, Record] = {}
+        async with anyio.create_task_group() as tasks:
+            for name in removed:
+                tasks.start_soon(self._remove_account, name)
+            for name in changed:
+                staying = _staying(before[name], after[name], services)
+                tasks.start_soon(self._take_record, records, name, staying)
+        for name in removed:
+            self.lately.pop(name, None)
+            await self.store.forget(name)
+        for name in services:
+            await self._remove_service(name)
+        for name in [name for name in self.config.services if name not in self.drivers]:
+            self._add_service(name)
+        for name in (*changed, *(name for name in after if name not in before)):
+            self._add_account(after[name], records.get(name, Record()))
+
+    async def _take_record(self, records: dict[str, Record], name: str, staying: frozenset[str]) -> None:
+        records[name] = await self._remove_account(name, staying)
+
+    def _try_refused_again(self) -> None:
+        """Open what refused credentials have closed: a secret may be new."""
+        for driver in self.drivers.values():
+            driver.tokens.reopen()
+        for feed in self.feeds.values():
+            if feed.trouble.is_parked:
+                feed.trouble.try_now()
+
+    async def _freshen_all(self, after: dict[str, AccountSettings], changed: frozenset[str]) -> None:
+        """Freshen the accounts that go on, in slices, so that nobody's refresh waits for it."""
+        made: dict[Policy, Rules] = {}
+        for number, (name, settings) in enumerate(after.items()):
+            if name not in changed:
+                fresh = self._rules_of(settings.policy, made)
+                self._freshen(settings, fresh)
+            if number % SLICE == SLICE - 1:
+                await anyio.lowlevel.checkpoint()
+
+    def _rules_of(self, policy: Policy, made: dict[Policy, Rules]) -> Rules:
+        """The rules of a policy, made once for all who share it."""
+        if policy not in made:
+            made[policy] = rules(self.config, policy)
+        return made[policy]
+
+    def _freshen(self, settings: AccountSettings, fresh: Rules) -> None:
+        """Let an account that goes on see a changed policy, and try again what was refused: a secret may be new."""
+        account = self.tasks.get(settings.name)
+        if account is None:
+            return
+        parked = [link for link in account.links if link.trouble.is_parked or link.hearing.is_parked]
+        for link in parked:
+            link.trouble.try_now()
+            link.hearing.try_now()
+        if parked or fresh != account.board.rules:
+            account.board.rules = fresh
+            account.board.ring()
+
+    def _took_configuration(self) -> None:
+        self.metrics.reload_ok.set(1)
+        self.metrics.reload_at.set(self.clock.wall())
+
+    def refused_configuration(self) -> None:
+        """A reload was refused: what runs goes on."""
+        self.metrics.reload_ok.set(0)
+        self.log.error("reload refused")
+
+    async def pin(self, name: str, status: Status, seconds: float, reason: str) -> None:
+        """Show a status whatever the services say, for a while. Raises KeyError for an unknown account."""
+        pin = Pin(status, self.clock.now() + seconds, reason)
+        await self._change(name, lambda account: replace(account.board.view, pin=pin), "pinned")
+
+    async def unpin(self, name: str) -> None:
+        """Let the services speak again."""
+        await self._change(name, lambda account: replace(account.board.view, pin=None), "unpinned")
+
+    async def pause(self, name: str, *, paused: bool) -> None:
+        """Stop, or go on, writing for an account."""
+        what = "paused" if paused else "resumed"
+        await self._change(name, lambda account: replace(account.board.view, paused=paused), what)
+
+    async def _change(self, name: str, change: Callable[[Account], Any], what: str) -> None:
+        async with self._changing:
+            account = self.tasks[name]
+            account.board.view = change(account)
+            await self.store.save(name, account.board.view)
+            account.board.ring()
+            logs.get(account=name).info(what)
+
+    def kill(self, name: str) -> None:
+        """End an account's task as if it had crashed; it is restarted. Raises KeyError for an unknown account."""
+        self.supervisor.kill(name)
+
+    async def _watch_lag(self) -> None:
+        """Measure how late the loop wakes us, and note that it does."""
+        while True:
+            due = anyio.current_time() + LAG_EVERY
+            await anyio.sleep(LAG_EVERY)
+            self.metrics.loop_lag.observe(max(0.0, anyio.current_time() - due))
+            self.progress = self.clock.now()
+
+    def _remember_event(self, event: dict[str, Any]) -> None:
+        name = event.get("account")
+        if name is not None:
+            self.lately.setdefault(name, deque(maxlen=LATELY)).append({"at": self.clock.now(), **event})
+
+
+async def _without_farewell() -> None:
+    """A feed has nobody to say goodbye to."""
+
+
+def _differs(before: AccountSettings, after: AccountSettings, services: frozenset[str]) -> bool:
+    """Whether an account must start anew: its links, or a service of theirs, differ, or who writes."""
+    return (
+        before.links != after.links
+        or before.policy.writer != after.policy.writer
+        or bool(services & (before.links.keys() | after.links.keys()))
+    )
+
+
+def _staying(before: AccountSettings, after: AccountSettings, services: frozenset[str]) -> frozenset[str]:
+    """Services an account need not sign out of, because it comes back to the same place at once."""
+    same = (name for name, link in after.links.items() if before.links.get(name) == link)
+    return frozenset(same) - services
+
+
+def _needs_restart(old: Config, new: Config) -> tuple[str, ...]:
+    keys = ("state", "http", "http_exposed", "control", "log")
+    return tuple(f"daemon.{key}" for key in keys if getattr(old.daemon, key) != getattr(new.daemon, key))

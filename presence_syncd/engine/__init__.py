@@ -1,0 +1,1 @@
+"""What runs: transport, budget, boards, account tasks, feeds, supervisor."""

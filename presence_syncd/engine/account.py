@@ -1,0 +1,315 @@
+"""One account at work: it hears through its links, decides when the bell rings or a deadline comes, and writes.
+
+The one rule: one task group per account; decisions are `reconcile`'s, and at most one write per link is out at a time.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import anyio
+from anyio.abc import TaskGroup
+from structlog.typing import FilteringBoundLogger
+
+from presence_syncd.connectors.connector import Publish, Published
+from presence_syncd.connectors.flow import Flow
+from presence_syncd.core.compose import Composed, compose, wanted
+from presence_syncd.core.entry import PRESENT
+from presence_syncd.core.publication import Accepted, accept, begin, fail, freeze, take_back
+from presence_syncd.core.reconcile import WRITES, Decision, Reason, is_proven, reconcile
+from presence_syncd.core.setback import not_ahead
+from presence_syncd.core.view import View
+from presence_syncd.engine.board import Board
+from presence_syncd.engine.budget import Urgency
+from presence_syncd.engine.clock import Clock
+from presence_syncd.engine.place import Placed
+from presence_syncd.errors import ServiceError, SessionExpired
+from presence_syncd.metrics import Metrics
+
+FAREWELL = 8.0
+"""Seconds an account has to sign out of its services."""
+DUE = 60.0
+"""A lease that ends within this many seconds is renewed before others."""
+MARGIN = 0.95
+"""A lease is renewed before this part of it has passed, whatever the jitter."""
+LONGEST = 60.0
+"""Longest wait, in seconds, before a session that keeps ending is begun again, or is kept alive after trouble."""
+
+Saving = Callable[[str, View], Awaitable[None]]
+
+
+class Account:
+    """One supervised account."""
+
+    def __init__(
+        self,
+        name: str,
+        board: Board,
+        links: list[Placed],
+        saving: Saving,
+        clock: Clock,
+        rng: random.Random,
+        metrics: Metrics,
+        log: FilteringBoundLogger,
+        writer_order: tuple[str, ...] = (),
+    ) -> None:
+        self.name, self.board, self.links = name, board, links
+        self._saving, self._clock, self._rng, self._metrics, self._log = saving, clock, rng, metrics, log
+        self._writer_order = writer_order
+        self._saved_version = -1
+        self.staying: frozenset[str] = frozenset()
+
+    async def run(self) -> None:
+        """Live until cancelled, or until something breaks; then sign out of what was signed in to."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                for link in self.links:
+                    self._start_hearing(link, tasks)
+                await self._decide_forever(tasks)
+        finally:
+            with anyio.move_on_after(1, shield=True):
+                for link in self.links:
+                    await link.aclose()
+
+    def composed(self) -> Composed | None:
+        """The account's status now."""
+        return compose(self.board.view, self.board.rules, self._clock.now())
+
+    async def leave(self) -> None:
+        """Sign out everywhere but of what is `staying`, within a bound; for a stop for good, not for a crash."""
+        with anyio.move_on_after(FAREWELL, shield=True):
+            async with anyio.create_task_group() as tasks:
+                for link in self.links:
+                    if link.service not in self.staying:
+                        tasks.start_soon(self._sign_out, link)
+
+    async def _sign_out(self, link: Placed) -> None:
+        try:
+            await link.driver.run(link.link.sign_out(), link.link, Urgency.CHANGE, link)
+        except ServiceError as error:
+            link.log.debug("farewell not heard", error=type(error).__name__)
+        finally:
+            with anyio.move_on_after(1, shield=True):
+                await link.aclose()
+
+    def _start_hearing(self, link: Placed, tasks: TaskGroup) -> None:
+        traits = link.driver.service.traits
+        tasks.start_soon(self._keep_alive, link)
+        if traits.pushes:
+            for flow in (link.link.watch, *link.link.companions()):
+                tasks.start_soon(self._again_and_again, link, flow, 0.0)
+        elif not traits.sweep_size:
+            tasks.start_soon(self._again_and_again, link, lambda: _emitted(link), traits.poll_every)
+
+    async def _again_and_again(self, link: Placed, flow: Callable[[], Flow[None]], pause: float) -> None:
+        """Run a flow over and over: at once when its session is over, after a back-off when there is trouble."""
+        sessions = 0  # that ended without a good turn between
+        while True:
+            wait = pause * self._rng.uniform(0.9, 1.1)
+            link.link.start_with = self._word_now(link)
+            try:
+                await link.driver.run(flow(), link.link, Urgency.SWEEP, link)
+                link.hearing.ends()
+                sessions = 0
+            except SessionExpired as error:
+                link.log.info("session over", said=str(error))
+                wait = max(error.retry_after or 0.0, self._slower(sessions))
+                sessions += 1
+            except ServiceError as error:
+                wait = link.hearing.starts(error, "following")
+                self.board.ring()
+            await link.hearing.rest(wait)
+
+    def _word_now(self, link: Placed) -> str | None:
+        """The word for what the link's domain shows now, or else for what it should show."""
+        shown = self.board.view.entries[link.domain].shown
+        if shown is None or shown.is_absent:
+            composed = self.composed()
+            shown = wanted(composed.status, self.board.rules) if composed else None
+        return link.vocabulary.word_for(shown) if shown else None
+
+    def _slower(self, times: int) -> float:
+        """Seconds to wait after something happened `times` times before: none at first, then longer and longer."""
+        return min(2.0 ** min(times - 1, 16), LONGEST) * self._rng.uniform(0.5, 1.0) if times else 0.0
+
+    async def _keep_alive(self, link: Placed) -> None:
+        """Let the link do what keeps its session, saying whether the person is proven to be there."""
+        failures = 0
+        while True:
+            present = self._is_present(link)
+            try:
+                wait = await link.driver.run(link.link.keep_alive(present=present), link.link, Urgency.DUE, link)
+                failures = 0
+            except ServiceError as error:
+                link.log.debug("keep-alive failed", error=type(error).__name__)
+                failures += 1
+                wait = error.retry_after or max(5.0, self._slower(failures))
+            if wait == float("inf"):
+                return
+            await anyio.sleep(wait)
+
+    def _is_present(self, link: Placed) -> bool:
+        """Whether the person is proven to be there. Away needs no proof to be shown, but is none of activity either."""
+        now = self._clock.now()
+        composed = compose(self.board.view, self.board.rules, now)
+        if composed is None or composed.status.availability not in PRESENT:
+            return False
+        return is_proven(self.board.view, composed, link.domain, self.board.rules, now)
+
+    async def _decide_forever(self, tasks: TaskGroup) -> None:
+        while True:
+            self._choose_writers()
+            at = self._decide(tasks)
+            await self._save()
+            await self.board.wait(None if at is None else max(0.0, at - self._clock.now()))
+
+    def _decide(self, tasks: TaskGroup) -> float | None:
+        """Decide for every link whose domain is not being written; returns when to decide again at the latest."""
+        again: list[float] = []
+        busy = {link.domain for link in self.links if link.writing}
+        for link in self.links:
+            if link.domain in busy:
+                continue
+            link.decision = reconcile(self.board.view, link.sink(), self.board.rules, self._clock.now())
+            if link.decision.reason in WRITES or link.decision.reason is Reason.RETRACT:
+                link.writing = True
+                tasks.start_soon(self._write, link, link.decision)
+            elif link.decision.requeue_at is not None:
+                again.append(link.decision.requeue_at)
+        return min(again, default=None)
+
+    def _choose_writers(self) -> None:
+        """One door per domain writes: the first of the order that is well, or else the first to be tried again."""
+        for domain in {link.domain for link in self.links}:
+            doors = [link for link in self.links if link.domain == domain and link.direction.writes]
+            doors.sort(key=lambda door: _position(door.service, self._writer_order))
+            well = [door for door in doors if not (door.trouble.error or door.hearing.error)]
+            best = well[0] if well else min(doors, key=lambda door: door.trouble.retry_at, default=None)
+            for door in doors:
+                door.writer = door is best
+
+    async def _write(self, link: Placed, decision: Decision) -> None:
+        """Carry out one decision."""
+        try:
+            if decision.reason is Reason.RETRACT:
+                await self._retract(link, decision)
+            else:
+                await self._publish(link, decision)
+            link.trouble.ends()
+            outcome = "accepted"
+        except ServiceError as error:
+            self.board.view = fail(self.board.view, link.domain)
+            link.trouble.starts(error, str(decision.reason), decision.word)
+            outcome = type(error).__name__
+        finally:
+            link.writing = False
+            self.board.ring()
+        self._metrics.publish.labels(link.service, decision.reason, outcome).inc()
+
+    async def _publish(self, link: Placed, decision: Decision) -> None:
+        refresh = decision.reason is Reason.REFRESH
+        if not refresh:
+            self._note(link, decision)
+            await self._save()
+        publication = self.board.view.entries[link.domain].publication
+        attempt = publication.attempt if publication else 0
+        note = None if refresh else decision.note
+        publish = Publish(decision.word or "", note, attempt, refresh)
+        published = await link.driver.run(link.link.publish(publish), link.link, self._urgency(link, decision), link)
+        self._accept(link, decision, published)
+
+    def _note(self, link: Placed, decision: Decision) -> None:
+        """Put the publication on the board before its request goes out."""
+        if decision.word is None or decision.status is None:
+            return
+        within = link.driver.service.traits.visible_within
+        composed = self.composed()
+        view = begin(
+            self.board.view,
+            link.domain,
+            decision.word,
+            decision.status,
+            within,
+            self._clock.now(),
+            note=decision.note,
+            restores=composed is not None and composed.domain == link.domain,
+        )
+        self.board.view = freeze(view, link.domain, self.board.rules, self._clock.now())
+        if self.board.view.frozen_until > self._clock.now():
+            self._log.error("frozen: something makes a loop", service=link.service)
+
+    def _urgency(self, link: Placed, decision: Decision) -> Urgency:
+        if decision.reason is not Reason.REFRESH:
+            return Urgency.CHANGE
+        publication = self.board.view.entries[link.domain].publication
+        left = (publication.expires_at or 0.0) - self._clock.now() if publication else 0.0
+        return Urgency.DUE if left < DUE else Urgency.REFRESH
+
+    def _accept(self, link: Placed, decision: Decision, published: Published) -> None:
+        """The service took it: count, and set the clock for the next renewal."""
+        now = self._clock.now()
+        before = self.board.view.entries[link.domain].publication
+        if decision.reason is Reason.REFRESH and before and before.expires_at is not None:
+            self._metrics.refresh_slack.labels(link.service).observe(max(0.0, before.expires_at - now))
+            if now > before.expires_at:
+                self._metrics.lapsed.labels(link.service).inc()
+                link.log.warning("session lapsed", seconds=round(now - before.expires_at, 1))
+        answer = Accepted(
+            published.shown, published.word, self._jittered(published), published.expires_in, published.order
+        )
+        self.board.view = accept(self.board.view, link.domain, answer, now)
+        self._tell(link, decision, now)
+
+    def _jittered(self, published: Published) -> float | None:
+        """When to renew: around what the connector says, never too late."""
+        if published.refresh_in is None:
+            return None
+        latest = (published.expires_in or float("inf")) * MARGIN
+        return min(published.refresh_in * self._rng.uniform(0.9, 1.1), latest)
+
+    def _tell(self, link: Placed, decision: Decision, now: float) -> None:
+        composed = compose(self.board.view, self.board.rules, now)
+        if decision.reason is Reason.REFRESH:
+            link.log.debug("refreshed", word=decision.word)
+            return
+        seconds = now - composed.at if composed and composed.domain else 0.0
+        source = next((p.service for p in self.links if composed and p.domain == composed.domain), "pin")
+        link.log.info("published", word=decision.word, reason=str(decision.reason), source=source)
+        if decision.reason is Reason.CHANGE:
+            self._metrics.propagation.labels(source, link.service).observe(max(0.0, seconds))
+
+    async def _retract(self, link: Placed, decision: Decision) -> None:
+        flow = link.link.retract(overridden=decision.overridden)
+        await link.driver.run(flow, link.link, Urgency.CHANGE, link)
+        within = link.driver.service.traits.visible_within
+        self.board.view = take_back(self.board.view, link.domain, within, self._clock.now())
+        link.log.info("retracted", overridden=decision.overridden)
+
+    async def _save(self) -> None:
+        """Keep the view, if it changed since it was kept."""
+        if self._saved_version == self.board.version:
+            return
+        self._saved_version = self.board.version
+        try:
+            await self._saving(self.name, self.board.view)
+        except BaseException:
+            self._saved_version = -1
+            raise
+
+
+def forget_clock(view: View, started_at: float) -> View:
+    """A view as it starts again: everything must be read once more before the first write."""
+    view = not_ahead(view, started_at)
+    entries = {domain: replace(entry, live_at=None) for domain, entry in view.entries.items()}
+    return replace(view, entries=entries, started_at=started_at)
+
+
+def _position(service: str, order: tuple[str, ...]) -> int:
+    return order.index(service) if service in order else len(order)
+
+
+def _emitted(link: Placed) -> Flow[None]:
+    """Read a link that is polled alone."""
+    link.emit((yield from link.link.read()))

@@ -1,0 +1,68 @@
+"""The board: one account's view, where its links meet, and the bell that says that something changed.
+
+The one rule: newer overwrites older. There is no queue, and a lost ring is harmless.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import anyio
+
+from presence_syncd.core.entry import Kind, Observation
+from presence_syncd.core.observe import observe
+from presence_syncd.core.view import Direction, Rules, View
+from presence_syncd.core.vocabulary import Vocabulary
+
+QUIET = frozenset({Kind.SAME, Kind.STALE, Kind.UNKNOWN})
+"""What changes nothing, so that nobody is woken for it."""
+
+
+class Board:
+    """One account's view and bell."""
+
+    def __init__(self, view: View, rules: Rules) -> None:
+        self.rules = rules
+        self._view = view
+        self._bell = anyio.Event()
+        self.version = 0
+
+    @property
+    def view(self) -> View:
+        """The account as it is known now."""
+        return self._view
+
+    @view.setter
+    def view(self, view: View) -> None:
+        self._view = view
+        self.version += 1
+
+    def observe(self, domain: str, seen: Observation, vocabulary: Vocabulary, direction: Direction) -> Kind:
+        """Take a reading, and ring if it changed something."""
+        first = self._view.entries[domain].live_at is None
+        seen = replace(seen, raw=_whole(seen.raw), note=None if seen.note is None else _whole(seen.note))
+        self.view, kind = observe(self._view, domain, seen, vocabulary, self.rules, direction)
+        if kind not in QUIET or first:
+            self.ring()
+        return kind
+
+    def alive(self, domain: str, at: float) -> None:
+        """Note a proof of life of a channel that pushes; it counts once something was read at all."""
+        entry = self._view.entries[domain]
+        if entry.live_at is not None:
+            self.view = self._view.put(domain, replace(entry, live_at=at))
+
+    def ring(self) -> None:
+        """Wake the account."""
+        self._bell.set()
+
+    async def wait(self, seconds: float | None) -> None:
+        """Wait for the bell, at most `seconds`; then silence it."""
+        with anyio.move_on_after(seconds):
+            await self._bell.wait()
+        self._bell = anyio.Event()
+
+
+def _whole(text: str) -> str:
+    """The text without halves of characters, which services cut and JSON lets pass, but nothing can keep or send."""
+    return text.encode(errors="replace").decode()

@@ -1,0 +1,143 @@
+"""The request budget of one service login: a token bucket whose waiters have classes.
+
+The one rule: nobody sends without a token. A status change goes before refreshes that are due, these before other
+refreshes, and sweeps come last.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from itertools import count
+
+import anyio
+
+from presence_syncd.engine.clock import Clock
+
+SLOWDOWN = 0.7
+"""What is left of the rate after the service asked for fewer requests."""
+RECOVERY = 0.05
+"""Part of the full rate that comes back in each quiet minute."""
+LEAST = 0.1
+"""The rate is never slowed below this part of the full one."""
+
+
+class Urgency(IntEnum):
+    """Classes of requests, most urgent first."""
+
+    CHANGE = 0
+    DUE = 1
+    REFRESH = 2
+    SWEEP = 3
+
+
+class _Waiter:
+    __slots__ = ("bell", "tokens", "urgency")
+
+    def __init__(self, tokens: int, urgency: Urgency) -> None:
+        self.tokens, self.urgency, self.bell = tokens, urgency, anyio.Event()
+
+
+class Budget:
+    """At most `rate` requests per second in the long run and `burst` at once; adapts when the service objects."""
+
+    def __init__(self, rate: float, burst: float, clock: Clock, rng: random.Random) -> None:
+        self.full_rate, self.burst = rate, max(1.0, burst)
+        self._rate, self._tokens = rate, self.burst
+        self._clock, self._rng = clock, rng
+        self._filled_at = self._slowed_at = clock.now()
+        self._paused_until = 0.0
+        self._heap: list[tuple[Urgency, int, _Waiter]] = []
+        self._numbers = count()
+        self._spent: list[float] = [clock.now(), 0.0]
+        self.swept = 0
+
+    @property
+    def rate(self) -> float:
+        """Requests per second granted now: the full one, less what a 429 took and quiet minutes have not given back."""
+        quiet = max(0.0, self._clock.now() - self._slowed_at) / 60
+        return min(self.full_rate, self._rate + self.full_rate * RECOVERY * quiet)
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait."""
+        return len(self._heap)
+
+    def used_ratio(self) -> float:
+        """Part of the full rate used since the last call."""
+        since, spent = self._spent
+        now = self._clock.now()
+        self._spent = [now, 0.0]
+        return spent / max(1.0, self.full_rate * (now - since))
+
+    async def take(self, urgency: Urgency, tokens: int = 1) -> None:
+        """Wait for `tokens` requests' worth of budget."""
+        self.swept += tokens if urgency is Urgency.SWEEP else 0
+        if not self._heap and self._delay(tokens) <= 0:
+            self._spend(tokens)
+            return
+        with self._queued(_Waiter(tokens, urgency)) as waiter:
+            await self._wait_turn(waiter)
+            self._spend(tokens)
+
+    def pause(self, seconds: float) -> None:
+        """Send nothing for a while, because the service says so; then start slower, and not in step with others."""
+        now = self._clock.now()
+        if now >= self._paused_until:  # the answers to what was on its way all say the same once
+            self._rate = max(self.full_rate * LEAST, self.rate * SLOWDOWN)
+            self._slowed_at = now
+        self._paused_until = max(self._paused_until, now + seconds * self._rng.uniform(1.0, 1.1))
+        self._tokens = min(self._fill(), 1.0)
+        self._filled_at = self._paused_until  # no burst is saved up in the meantime
+
+    def _fill(self) -> float:
+        now = self._clock.now()
+        if now > self._filled_at:
+            self._tokens = min(self.burst, self._tokens + (now - self._filled_at) * self.rate)
+            self._filled_at = now
+        return self._tokens
+
+    def _spend(self, tokens: int) -> None:
+        self._tokens = self._fill() - tokens
+        self._spent[1] += tokens
+
+    def _delay(self, tokens: int) -> float:
+        """Seconds until `tokens` may be spent. More than the bucket holds may be spent when it is full."""
+        missing = min(tokens, self.burst) - self._fill()
+        return max(missing / self.rate, self._paused_until - self._clock.now())
+
+    @contextmanager
+    def _queued(self, waiter: _Waiter) -> Iterator[_Waiter]:
+        entry = (waiter.urgency, next(self._numbers), waiter)
+        heapq.heappush(self._heap, entry)
+        self._wake_first()
+        try:
+            yield waiter
+        finally:
+            self._drop(entry)
+            self._wake_first()
+
+    def _drop(self, entry: tuple[Urgency, int, _Waiter]) -> None:
+        if self._heap[0] is entry:  # as a rule; the rest is for who gave up
+            heapq.heappop(self._heap)
+        else:
+            self._heap.remove(entry)
+            heapq.heapify(self._heap)
+
+    def _wake_first(self) -> None:
+        if self._heap:
+            self._heap[0][2].bell.set()
+
+    async def _wait_turn(self, waiter: _Waiter) -> None:
+        """Wait until first in the queue and the bucket has enough."""
+        while True:
+            waiter.bell = anyio.Event()
+            first = self._heap[0][2] is waiter
+            delay = self._delay(waiter.tokens)
+            if first and delay <= 0:
+                return
+            with anyio.move_on_after(max(delay, 1e-6) if first else None):
+                await waiter.bell.wait()

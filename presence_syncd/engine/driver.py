@@ -1,0 +1,237 @@
+"""The driver: carries out the steps of flows, one after the other, against the world of one service.
+
+The one rule: all I/O of protocols happens here. A flow gets every failure of a step raised at its `yield`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeVar
+
+import anyio
+import httpx
+
+from presence_syncd.connectors.connector import Service, Token
+from presence_syncd.connectors.fields import Secret, SecretRef
+from presence_syncd.connectors.flow import (
+    Close,
+    Emit,
+    Enter,
+    Flow,
+    Now,
+    Open,
+    Receive,
+    Remember,
+    Reply,
+    Request,
+    Reveal,
+    Send,
+    Step,
+    Wait,
+    Wake,
+    retry_after,
+)
+from presence_syncd.core.entry import Kind, Observation
+from presence_syncd.engine.budget import Budget, Urgency
+from presence_syncd.engine.clock import Clock
+from presence_syncd.engine.envelope import Envelopes
+from presence_syncd.engine.tokens import Holder, Tokens, Witness
+from presence_syncd.engine.transport import Transport
+from presence_syncd.errors import AuthRejected, Rejected, ServiceError
+from presence_syncd.metrics import Metrics
+
+T = TypeVar("T")
+Revealer = Callable[[SecretRef], Awaitable[Secret]]
+
+
+class Place(Protocol):
+    """What of a link the steps of its flows touch: its observations, its memory, its bell, its own connection."""
+
+    def emit(self, observation: Observation) -> Kind: ...
+    async def remember(self, key: str, value: str) -> None: ...
+    def alive(self, at: float) -> None: ...
+    def enter(self, state: str, detail: str) -> None: ...
+    def wake(self) -> None: ...
+    async def woken(self, seconds: float) -> bool: ...
+    def bell(self) -> anyio.Event: ...
+    def own_client(self) -> httpx.AsyncClient: ...
+
+
+@dataclass(slots=True)
+class Run:
+    """One flow being carried out: for whom, how urgent, and its own WebSocket if it opened one."""
+
+    holder: Holder
+    urgency: Urgency
+    place: Place | None = None
+    witness: Witness | None = None
+    socket: Any = field(default=None)
+
+
+class Driver:
+    """Carries out flows for one service."""
+
+    def __init__(
+        self,
+        service: Service,
+        transport: Transport,
+        budget: Budget,
+        clock: Clock,
+        reveal: Revealer,
+        metrics: Metrics,
+    ) -> None:
+        self.service, self.transport, self.budget, self.clock = service, transport, budget, clock
+        self.tokens = Tokens(self._token, clock)
+        self._reveal, self._metrics = reveal, metrics
+        self._envelopes = Envelopes(service.traits.batch_size, budget, self._send_envelope)
+
+    async def run(self, flow: Flow[T], holder: Holder, urgency: Urgency, place: Place | None = None) -> T:
+        """Carry out a flow to its end and return what it returns. Raises ServiceError."""
+        return await self._carry_out(flow, Run(holder, urgency, place))
+
+    async def _token(self, flow: Flow[Token], holder: Holder, witness: Witness) -> Token:
+        return await self._carry_out(flow, Run(holder, Urgency.CHANGE, witness=witness))
+
+    async def _carry_out(self, flow: Flow[T], run: Run) -> T:
+        answer: Any = None
+        error: ServiceError | None = None
+        try:
+            while True:
+                try:
+                    step = flow.send(answer) if error is None else flow.throw(error)
+                except StopIteration as end:
+                    return end.value  # type: ignore[no-any-return]  # what the flow returns is T
+                answer, error = None, None
+                try:
+                    answer = await self._perform(step, run)
+                except ServiceError as trouble:
+                    error = trouble
+        finally:
+            flow.close()
+            if run.socket is not None:
+                with anyio.move_on_after(1, shield=True):
+                    await run.socket.close()
+
+    async def _perform(self, step: Step, run: Run) -> Any:
+        match step:
+            case Request():
+                return await self._request(step, run)
+            case Reveal(ref):
+                return await self._secret(ref, run)
+            case Open() | Send() | Receive() | Close():
+                return await self._frame(step, run)
+            case Now():
+                return self.clock.now()
+            case _ if run.place is None:
+                raise Rejected(f"{type(step).__name__} is for the flows of a link")
+            case _:
+                return await _at_place(step, run.place)
+
+    async def _secret(self, ref: SecretRef, run: Run) -> Secret:
+        secret = await self._reveal(ref)
+        if run.witness is not None:
+            run.witness.note(secret)
+        return secret
+
+    async def _request(self, request: Request, run: Run) -> Reply:
+        """Send with the realm's token; once more with another one if that is refused."""
+        if run.witness is not None:
+            run.witness.check()
+        if request.realm is None:
+            return await self._send(request, run)
+        token = await self.tokens.present(run.holder, request.realm)
+        reply = await self._send(_bearing(request, token), run)
+        if not run.holder.is_refusal(reply):
+            return reply
+        token = await self.tokens.replaced(run.holder, request.realm, token, reply)
+        reply = await self._send(_bearing(request, token), run)
+        if run.holder.is_refusal(reply):
+            raise AuthRejected(f"a fresh token is refused (HTTP {reply.status})", retry_after=60.0)
+        return reply
+
+    async def _send(self, request: Request, run: Run) -> Reply:
+        if request.batch and self.service.traits.batch_size > 1:
+            return await self._envelopes.send(request, run.urgency)
+        await self.budget.take(run.urgency)
+        return await self._exchange(request, run)
+
+    async def _send_envelope(self, requests: list[Request], urgency: Urgency) -> list[Reply | None]:
+        """Send some requests that waited together: one alone as it is, several in an envelope."""
+        run = Run(self.service, urgency)
+        if len(requests) == 1:
+            return [await self._exchange(requests[0], run)]
+        bare = [replace(request, headers=_without_token(request)) for request in requests]
+        replies = await self._carry_out(self.service.batch(bare), run)
+        for request, reply in zip(requests, replies, strict=True):
+            self._note(request, reply, reply.at - reply.started_at if reply else 0.0)
+        return replies
+
+    async def _exchange(self, request: Request, run: Run) -> Reply:
+        own = run.place.own_client() if run.place and request.own_connection else None
+        started = self.clock.now()
+        reply = None
+        try:
+            reply = await self.transport.send(request, own)
+        finally:
+            self._note(request, reply, self.clock.now() - started)
+        if own is not None and run.place is not None and reply.status == 200:
+            run.place.alive(reply.at)  # a long poll that ends, with news or without, proves that its channel works
+        return reply
+
+    def _note(self, request: Request, reply: Reply | None, seconds: float) -> None:
+        """Count a request, and rest when the service asks for it."""
+        status = str(reply.status) if reply else "none"
+        self._metrics.request(self.service.name, request.operation, status, seconds)
+        if reply is None or reply.status not in (429, 503, 509):
+            return
+        wait = retry_after(reply)
+        if reply.status == 429 or wait is not None:
+            self._metrics.throttled.labels(self.service.name).inc()
+            self.budget.pause(wait or 1.0)
+
+    def _heard(self, text: str | None, run: Run) -> str | None:
+        """A frame, whatever is in it, proves that its channel works."""
+        if text is not None and run.place is not None:
+            run.place.alive(self.clock.now())
+        return text
+
+    async def _frame(self, step: Open | Send | Receive | Close, run: Run) -> Any:
+        from presence_syncd.engine.websocket import WebSockets  # noqa: PLC0415  # only some services need the library
+
+        if run.socket is None:
+            run.socket = WebSockets(run.place.own_client() if run.place else self.transport.client)
+        match step:
+            case Open():
+                await self.budget.take(run.urgency)
+                return await run.socket.open(step)
+            case Send(text):
+                return await run.socket.send(text)
+            case Receive(timeout):
+                return self._heard(await run.socket.receive(timeout, run.place.bell() if run.place else None), run)
+            case Close():
+                return await run.socket.close()
+
+
+async def _at_place(step: Step, place: Place) -> Any:
+    """Carry out a step that concerns the link itself."""
+    match step:
+        case Emit(observation):
+            return place.emit(observation)
+        case Remember(key, value):
+            return await place.remember(key, value)
+        case Enter(state, detail):
+            return place.enter(state, detail)
+        case Wake():
+            return place.wake()
+        case Wait(seconds):
+            return await place.woken(seconds)
+
+
+def _bearing(request: Request, token: Token) -> Request:
+    return replace(request, headers={**request.headers, **dict(token.headers)})
+
+
+def _without_token(request: Request) -> dict[str, str]:
+    """The headers of a part: the envelope bears the token."""
+    return {name: value for name, value in request.headers.items() if name.lower() != "authorization"}

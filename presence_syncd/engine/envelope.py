@@ -1,0 +1,156 @@
+"""Envelopes: writes that wait together for the budget travel together.
+
+The one rule: nobody waits for company while there is budget and room on the road. A request that meets no other is
+sent as it is; each part is counted and judged alone, and who gives up takes nobody with it.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Awaitable, Callable
+from copy import copy
+from dataclasses import dataclass, field
+from itertools import count
+
+import anyio
+
+from presence_syncd.connectors.flow import Reply, Request
+from presence_syncd.engine.budget import Budget, Urgency
+from presence_syncd.errors import ServiceError, Unavailable
+
+LANES = 8
+"""Envelopes on their way at once; what comes while all are out gathers, and costs a part of a request each."""
+
+
+@dataclass(slots=True, eq=False)
+class _Part:
+    """One request. It waits in the line, then travels, then is done; `turn` is its wait for the budget, if it leads."""
+
+    request: Request
+    urgency: Urgency
+    number: int
+    bell: anyio.Event = field(default_factory=anyio.Event)
+    turn: anyio.CancelScope | None = None
+    waits: bool = True
+    done: bool = False
+    reply: Reply | None = None
+    error: ServiceError | None = None
+
+    @property
+    def rank(self) -> tuple[Urgency, int]:
+        return self.urgency, self.number
+
+    async def woken(self) -> None:
+        await self.bell.wait()
+        self.bell = anyio.Event()
+
+    def result(self) -> Reply:
+        if self.error is not None:
+            raise self.error
+        if self.reply is None:
+            raise Unavailable("the envelope came back without an answer to this part")
+        return self.reply
+
+
+SendTogether = Callable[[list[Request], Urgency], Awaitable[list[Reply | None]]]
+
+
+class Envelopes:
+    """Gathers requests that wait. The first in line waits for the budget and takes along who came in the meantime."""
+
+    def __init__(self, size: int, budget: Budget, send_together: SendTogether) -> None:
+        self._size, self._budget, self._send_together = size, budget, send_together
+        self._line: list[_Part] = []
+        self._lanes = anyio.Semaphore(LANES, fast_acquire=True)
+        self._numbers = count()
+
+    async def send(self, request: Request, urgency: Urgency) -> Reply:
+        """Send one request, perhaps with others. Raises ServiceError; Unavailable if its part was not answered."""
+        part = _Part(request, urgency, next(self._numbers))
+        self._join(part)
+        try:
+            while not part.done:
+                if self._line and self._line[0] is part:
+                    await self._lead(part)
+                else:
+                    await part.woken()
+        finally:
+            self._leave(part)
+        return part.result()
+
+    def _join(self, part: _Part) -> None:
+        """Stand in line, most urgent first; whoever led until now leaves that to a more urgent one."""
+        before = self._line[0] if self._line else None
+        insort(self._line, part, key=lambda waiting: waiting.rank)
+        part.waits = True
+        if before is not None and before is not self._line[0] and before.turn is not None:
+            before.turn.cancel()
+
+    async def _lead(self, part: _Part) -> None:
+        """Wait for a lane and for the budget, and go."""
+        group: list[_Part] = []
+        with anyio.CancelScope() as part.turn:
+            group = await self._group(part)
+        part.turn = None
+        if not group:
+            return
+        try:
+            await self._travel(group, part)
+        finally:
+            self._lanes.release()
+
+    async def _group(self, part: _Part) -> list[_Part]:
+        """Take a lane, and budget for each part that came in the meantime."""
+        await self._lanes.acquire()
+        try:
+            await self._budget.take(part.urgency)
+            together = min(self._size, len(self._line))
+            if together > 1:
+                await self._budget.take(part.urgency, together - 1)
+        except BaseException:
+            self._lanes.release()
+            raise
+        return self._depart(together)
+
+    def _depart(self, together: int) -> list[_Part]:
+        group = self._line[:together]
+        del self._line[:together]
+        for member in group:
+            member.waits = False
+        self._wake_first()
+        return group
+
+    async def _travel(self, group: list[_Part], leader: _Part) -> None:
+        settled = group
+        try:
+            replies = await self._send_together([p.request for p in group], min(p.urgency for p in group))
+            for member, reply in zip(group, replies, strict=True):
+                member.reply = reply
+        except ServiceError as error:
+            for member in group:
+                member.error = error if member is leader else copy(error)
+        except anyio.get_cancelled_exc_class():
+            settled = [leader]
+            self._return([member for member in group if member is not leader])
+            raise
+        finally:
+            for member in settled:
+                member.done = True
+                member.bell.set()
+
+    def _return(self, members: list[_Part]) -> None:
+        """Only the leader was cancelled: let the others lead themselves. Writing a state twice does no harm."""
+        for member in members:
+            self._join(member)
+        self._wake_first()
+
+    def _leave(self, part: _Part) -> None:
+        """Make room for the next when a waiting request was given up."""
+        if part.waits:
+            self._line.remove(part)
+            part.waits = False
+            self._wake_first()
+
+    def _wake_first(self) -> None:
+        if self._line:
+            self._line[0].bell.set()

@@ -1,0 +1,130 @@
+"""A link at work: its flows, what it knows of itself, and what of the board it touches.
+
+The one rule: all there is to one link in the engine is here; the account only decides.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import anyio
+import httpx
+from structlog.typing import FilteringBoundLogger
+
+from presence_syncd.connectors.connector import Link
+from presence_syncd.core.entry import Kind, Observation
+from presence_syncd.core.reconcile import Decision, Reason, Sink
+from presence_syncd.core.view import Direction
+from presence_syncd.core.vocabulary import Vocabulary
+from presence_syncd.engine.board import Board
+from presence_syncd.engine.driver import Driver
+from presence_syncd.engine.trouble import Trouble
+from presence_syncd.metrics import Metrics
+
+Remembering = Callable[[str, str, str], Awaitable[None]]
+"""Keeps (service name, key, value) for the account."""
+
+
+@dataclass(slots=True, eq=False)
+class Placed:
+    """One link of one account.
+
+    `vocabulary` is that of the whole domain (words of this door, echoes of all), `writer` whether this door writes now.
+    `trouble` is about writing, `hearing` about reading; `state` is what the link says of its own machine.
+    """
+
+    service: str
+    domain: str
+    link: Link
+    driver: Driver
+    board: Board
+    vocabulary: Vocabulary
+    direction: Direction
+    metrics: Metrics
+    trouble: Trouble
+    hearing: Trouble
+    log: FilteringBoundLogger
+    rng: random.Random
+    remembering: Remembering
+    writer: bool = True
+    writing: bool = False
+    decision: Decision = field(default_factory=lambda: Decision(Reason.UNREAD))
+    state: str = ""
+    detail: str = ""
+    live_at: float | None = None
+    _bell: anyio.Event = field(default_factory=anyio.Event)
+    _own: httpx.AsyncClient | None = None
+
+    @property
+    def leased(self) -> bool:
+        """Whether what is written there expires."""
+        return self.driver.service.traits.leased
+
+    def sink(self) -> Sink:
+        """What reconcile asks about this link."""
+        return Sink(
+            domain=self.domain,
+            vocabulary=self.vocabulary,
+            direction=self.direction,
+            writer=self.writer,
+            leased=self.leased,
+            notes=self.driver.service.traits.notes,
+            retry_at=self.trouble.retry_at if self.trouble.word is None else 0.0,
+            refused=self.trouble.word,
+            refused_until=self.trouble.retry_at,
+        )
+
+    def emit(self, observation: Observation) -> Kind:
+        """Put a reading on the board."""
+        kind = self.board.observe(self.domain, observation, self.vocabulary, self.direction)
+        self.live_at = observation.at
+        self.hearing.ends()
+        self.metrics.observations.labels(self.service, kind).inc()
+        if kind is Kind.OWN:
+            self.log.info("observed", status=str(observation.status), raw=observation.raw, kind=str(kind))
+        return kind
+
+    def alive(self, at: float) -> None:
+        """Note that the channel changes come by works: what it told last is still so."""
+        self.live_at = at
+        self.board.alive(self.domain, at)
+
+    async def remember(self, key: str, value: str) -> None:
+        """Keep a fact over restarts."""
+        self.link.memory[key] = value
+        await self.remembering(self.service, key, value)
+
+    def enter(self, state: str, detail: str) -> None:
+        """Note the state of the link's own machine."""
+        if (state, detail) != (self.state, self.detail):
+            self.log.debug("link state", state=state, detail=detail)
+        self.state, self.detail = state, detail
+
+    def wake(self) -> None:
+        """Wake the link's flows that wait."""
+        self._bell.set()
+        self._bell = anyio.Event()
+
+    async def woken(self, seconds: float) -> bool:
+        """Wait until woken, at most `seconds`; whether it was woken."""
+        with anyio.move_on_after(seconds) as scope:
+            await self._bell.wait()
+        return not scope.cancelled_caught
+
+    def bell(self) -> anyio.Event:
+        """The event that the next `wake` sets."""
+        return self._bell
+
+    def own_client(self) -> httpx.AsyncClient:
+        """The link's connection for its long poll."""
+        if self._own is None:
+            self._own = self.driver.transport.alone()
+        return self._own
+
+    async def aclose(self) -> None:
+        """Close the link's own connection."""
+        if self._own is not None:
+            await self._own.aclose()
+            self._own = None

@@ -1,0 +1,144 @@
+"""The supervisor: one child per account, restarted alone (OTP's one_for_one).
+
+The one rule: whatever a child raises, no other child notices. A child that breaks too often is parked, not given up.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import anyio
+from anyio.abc import TaskGroup
+from structlog.typing import FilteringBoundLogger
+
+from presence_syncd.engine.clock import Clock
+from presence_syncd.metrics import Metrics
+
+INTENSITY, PERIOD = 5, 60.0
+"""Restarts within so many seconds; more, and the child is parked."""
+FIRST, LONGEST = 0.5, 30.0
+"""Seconds of the first and the longest wait before a restart."""
+PARKED = 900.0
+"""Seconds a child that breaks too often is left alone."""
+LEAVE = 9.0
+"""Seconds a child's farewell may take at most."""
+
+
+class State(StrEnum):
+    """Where a child is in its life."""
+
+    RUNNING = "running"
+    RESTARTING = "restarting"
+    PARKED = "parked"
+
+
+class Killed(Exception):
+    """The child was killed on purpose."""
+
+
+@dataclass(slots=True, eq=False)
+class Child:
+    """One supervised task. `run` is called anew for every life; `leave` once, when it stops for good."""
+
+    name: str
+    run: Callable[[], Awaitable[None]]
+    leave: Callable[[], Awaitable[None]]
+    state: State = State.RUNNING
+    error: str = ""
+    restarts: int = 0
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    life: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    times: deque[float] = field(default_factory=lambda: deque(maxlen=INTENSITY + 1))
+    gone: anyio.Event = field(default_factory=anyio.Event)
+
+
+class Supervisor:
+    """Keeps children alive. `what` they are names them in logs and metrics; `parked` is how long one is left alone."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        rng: random.Random,
+        metrics: Metrics,
+        log: FilteringBoundLogger,
+        what: str = "account",
+        parked: float = PARKED,
+    ) -> None:
+        self.children: dict[str, Child] = {}
+        self._clock, self._rng, self._metrics, self._log = clock, rng, metrics, log
+        self._what, self._parked = what, parked
+
+    def start(
+        self, tasks: TaskGroup, name: str, run: Callable[[], Awaitable[None]], leave: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Start a child in the task group given."""
+        child = self.children[name] = Child(name, run, leave)
+        tasks.start_soon(self._live, child, name=f"{self._what} {name}")
+
+    async def stop(self, name: str) -> None:
+        """Stop a child for good, with its farewell, and wait until it is gone."""
+        child = self.children[name]
+        child.scope.cancel()
+        await child.gone.wait()
+
+    def kill(self, name: str) -> None:
+        """End a child's present life as if it had crashed; it is restarted."""
+        self.children[name].life.cancel()
+
+    async def _live(self, child: Child) -> None:
+        try:
+            with child.scope:
+                while True:
+                    await self._one_life(child)
+                    await self._rest(child)
+        finally:
+            try:
+                await self._say_farewell(child)
+            finally:
+                del self.children[child.name]
+                child.gone.set()
+
+    async def _say_farewell(self, child: Child) -> None:
+        """Let the child leave, within a bound."""
+        try:
+            with anyio.move_on_after(LEAVE, shield=True):
+                await child.leave()
+        except Exception as error:  # a farewell that breaks must not reach another, either
+            self._log.error("farewell broke", **{self._what: child.name}, error=_name(error), exc_info=error)
+
+    async def _one_life(self, child: Child) -> None:
+        child.state, child.life = State.RUNNING, anyio.CancelScope()
+        try:
+            with child.life:
+                await child.run()
+            child.error = Killed.__name__
+            self._log.warning(f"{self._what} killed", **{self._what: child.name})
+        except Exception as error:  # a bug in one account must not reach another
+            child.error = _name(error)
+            self._log.error(f"{self._what} broke", **{self._what: child.name}, error=child.error, exc_info=error)
+        self._metrics.restarts.labels(self._what, child.error).inc()
+
+    async def _rest(self, child: Child) -> None:
+        """Wait before the next life: longer each time, and long when there were too many."""
+        child.restarts += 1
+        child.times.append(self._clock.now())
+        often = len(child.times) > INTENSITY and child.times[-1] - child.times[0] <= PERIOD
+        recent = sum(self._clock.now() - at <= PERIOD for at in child.times)
+        wait = self._parked if often else min(FIRST * 2.0 ** (recent - 1), LONGEST)
+        child.state = State.PARKED if often else State.RESTARTING
+        if often:
+            self._log.error(f"{self._what} parked: it breaks too often", **{self._what: child.name}, seconds=wait)
+        await anyio.sleep(wait * self._rng.uniform(0.5, 1.0))
+        if not often:
+            self._log.info(f"{self._what} restarted", **{self._what: child.name}, restarts=child.restarts)
+
+
+def _name(error: BaseException) -> str:
+    """The name of the innermost error, out of groups."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return type(error).__name__

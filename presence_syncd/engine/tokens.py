@@ -1,0 +1,166 @@
+"""Tokens: who we are to a service, got once, shared, and never asked for in a hurry.
+
+The one rule: one flight per realm. Whoever is refused compares the token it used with the present one first; a realm
+whose credentials are refused stays closed for a while, for everybody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from copy import copy
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import anyio
+
+from presence_syncd.connectors.connector import Token
+from presence_syncd.connectors.fields import Secret
+from presence_syncd.connectors.flow import Flow, Reply
+from presence_syncd.engine.clock import Clock
+from presence_syncd.errors import AuthRejected, ServiceError
+
+AGAIN = 60.0
+"""Seconds in which a realm is renewed by refusals at most once."""
+CLOSED_LONGEST = 3600.0
+"""Longest time a refused realm stays closed, in seconds."""
+LOOK_AGAIN = 5.0
+"""Seconds between two looks whether secrets that were refused for good have changed."""
+
+
+class Holder(Protocol):
+    """What knows how to get tokens: a service or a link."""
+
+    def token(self, realm: str, refused: Reply | None, wall: float) -> Flow[Token]: ...
+    def is_refusal(self, reply: Reply) -> bool: ...
+
+
+class Witness:
+    """Remembers which secrets a token flow used, without keeping them, and stops it before it repeats a refused try."""
+
+    def __init__(self, refused: bytes | None, error: AuthRejected | None) -> None:
+        self._digest = hashlib.sha256()
+        self._refused, self._error = refused, error
+
+    def note(self, secret: Secret) -> None:
+        """A secret was revealed."""
+        self._digest.update(secret.reveal().encode() + b"\0")
+
+    def digest(self) -> bytes:
+        """What identifies the secrets seen so far."""
+        return self._digest.digest()
+
+    def check(self) -> None:
+        """Raise the old refusal instead of sending the same secrets again."""
+        if self._error is not None and self.digest() == self._refused:
+            raise copy(self._error)
+
+
+@dataclass(slots=True)
+class _Realm:
+    """`error` closed it until `closed_until`; `final` and `digest` are the last refusal for good, and of what secrets.
+
+    `challenge` is the answer that refused the last token, until there is a new one.
+    """
+
+    lock: anyio.Lock = field(default_factory=anyio.Lock)
+    token: Token | None = None
+    got_at: float = float("-inf")
+    replaced_at: float = float("-inf")
+    challenge: Reply | None = None
+    closed_until: float = 0.0
+    failures: int = 0
+    error: ServiceError | None = None
+    final: AuthRejected | None = None
+    digest: bytes | None = None
+
+    def is_due(self, now: float) -> bool:
+        if self.token is None or not self.is_good(now):
+            return True
+        return self.token.refresh_in is not None and now >= self.got_at + self.token.refresh_in
+
+    def is_good(self, now: float) -> bool:
+        if self.token is None:
+            return False
+        return self.token.expires_in is None or now < self.got_at + self.token.expires_in
+
+
+Run = Callable[[Flow[Token], Holder, Witness], Awaitable[Token]]
+
+
+class Tokens:
+    """The tokens of one service's realms. `run` carries out a token flow."""
+
+    def __init__(self, run: Run, clock: Clock) -> None:
+        self._run, self._clock = run, clock
+        self._realms: dict[str, _Realm] = {}
+
+    async def present(self, holder: Holder, name: str) -> Token:
+        """The token to use now; a new one if it is due. An old one serves as long as it is good and none can be had."""
+        realm = self._realms.setdefault(name, _Realm())
+        if realm.token is not None and not realm.is_due(self._clock.now()):
+            return realm.token
+        async with realm.lock:
+            if realm.token is not None and not realm.is_due(self._clock.now()):
+                return realm.token
+            try:
+                return await self._renew(realm, holder, name)
+            except ServiceError:
+                if realm.token is None or not realm.is_good(self._clock.now()):
+                    raise
+                return realm.token
+
+    async def replaced(self, holder: Holder, name: str, used: Token, refused: Reply) -> Token:
+        """Another token than `used`, which was refused. Raises AuthRejected when a fresh one was refused, too."""
+        realm = self._realms.setdefault(name, _Realm())
+        async with realm.lock:
+            if realm.token is not None and realm.token is not used:
+                return realm.token
+            now = self._clock.now()
+            if realm.token is used and now - realm.replaced_at < AGAIN:
+                raise AuthRejected(f"a fresh token is refused (HTTP {refused.status})", retry_after=AGAIN)
+            if realm.token is used:
+                realm.token, realm.replaced_at = None, now
+            realm.challenge = refused
+            return await self._renew(realm, holder, name)
+
+    def reopen(self) -> None:
+        """Let every closed realm be tried again: a secret may have been exchanged."""
+        for realm in self._realms.values():
+            realm.closed_until, realm.failures = 0.0, 0
+
+    def forget(self, name: str) -> None:
+        """Drop a realm, such as that of an account that is gone."""
+        self._realms.pop(name, None)
+
+    async def _renew(self, realm: _Realm, holder: Holder, name: str) -> Token:
+        if self._clock.now() < realm.closed_until and realm.error is not None:
+            raise copy(realm.error)
+        witness = Witness(realm.digest, realm.final)
+        try:
+            token = await self._run(holder.token(name, realm.challenge, self._clock.wall()), holder, witness)
+        except ServiceError as error:
+            self._close(realm, error, witness)
+            raise
+        realm.token, realm.got_at, realm.challenge = token, self._clock.now(), None
+        realm.closed_until, realm.failures, realm.error = 0.0, 0, None
+        realm.final, realm.digest = None, None
+        return token
+
+    def _close(self, realm: _Realm, error: ServiceError, witness: Witness) -> None:
+        """Keep everybody from asking again too soon."""
+        # Copies: raised again and again, one object would gather the tracebacks of all who met it.
+        realm.closed_until, realm.error = self._clock.now() + _pause(error, realm.failures), copy(error)
+        realm.failures = min(realm.failures + 1, 10)
+        if isinstance(error, AuthRejected) and error.retry_after is None:
+            realm.final, realm.digest = copy(error), witness.digest()
+
+
+def _pause(error: ServiceError, failures: int) -> float:
+    """How long a realm stays closed: doubling for refused credentials, briefly for trouble."""
+    asked = error.retry_after or 0.0
+    if not isinstance(error, AuthRejected):
+        return max(min(2.0**failures, AGAIN), asked)
+    if error.retry_after is None:
+        return LOOK_AGAIN  # nothing is sent as long as the secrets are the same: see Witness
+    return min(max(AGAIN, asked) * 2.0**failures, CLOSED_LONGEST)

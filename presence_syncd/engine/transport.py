@@ -1,0 +1,158 @@
+"""Transport: the one module that speaks HTTP, over httpx. Library errors become ours here.
+
+The one rule: one `SSLContext` per trust setting, shared; no redirects, no environment, every body and wait bounded.
+"""
+
+from __future__ import annotations
+
+import ssl
+import zlib
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from functools import cache, lru_cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
+from typing import cast
+from urllib.parse import urlsplit
+
+import anyio
+import httpx
+
+from presence_syncd.connectors.fields import is_loopback
+from presence_syncd.connectors.flow import Reply, Request
+from presence_syncd.engine.clock import Clock
+from presence_syncd.engine.windows import WindowsAuth
+from presence_syncd.errors import Rejected, RemoteProtocolError, Unavailable
+
+CONNECT = 5.0
+"""Seconds for a connection, TLS included, and for a place in the pool."""
+POOL = httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=55.0)
+"""A service's shared pool: small, because its cost grows with what is open."""
+ALONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=55.0)
+"""The pool of one link's long poll."""
+USER_AGENT = "presence-syncd"
+
+Carrier = Callable[[httpx.Limits], httpx.AsyncBaseTransport]
+
+
+@cache
+def trust(ca_file: Path | None) -> ssl.SSLContext:
+    """The TLS settings for a certificate authorities file (None: the system's); made once each. Raises OSError."""
+    return ssl.create_default_context(cafile=ca_file)
+
+
+def network(ca_file: Path | None, proxy: str | None) -> Carrier:
+    """What carries requests over the real network."""
+    return lambda limits: httpx.AsyncHTTPTransport(verify=trust(ca_file), limits=limits, proxy=proxy)
+
+
+class Transport:
+    """Carries the requests of one service. `carrier` makes what moves the bytes; the simulation brings its own."""
+
+    def __init__(self, carrier: Carrier, clock: Clock) -> None:
+        self._carrier, self._clock = carrier, clock
+        # Many people share it, so it keeps no cookies: one's session must not become another's.
+        self.client = self._client(POOL, CookieJar(DefaultCookiePolicy(allowed_domains=())))
+
+    def _client(self, limits: httpx.Limits, cookies: CookieJar | None = None) -> httpx.AsyncClient:
+        headers = {"user-agent": USER_AGENT, "accept-encoding": "gzip"}
+        return httpx.AsyncClient(transport=self._carrier(limits), trust_env=False, headers=headers, cookies=cookies)
+
+    def alone(self) -> httpx.AsyncClient:
+        """A client with one connection, and cookies, of its own, for a long poll."""
+        return self._client(ALONE)
+
+    async def aclose(self) -> None:
+        """Close the pool."""
+        await self.client.aclose()
+
+    async def send(self, request: Request, client: httpx.AsyncClient | None = None) -> Reply:
+        """Send one request and read the whole answer.
+
+        Raises Unavailable when it cannot be reached, does not answer in time or hangs up; RemoteProtocolError when the
+        answer is too large or cannot be decoded; Rejected for a URL that must not be asked.
+        """
+        refuse_plain(request.url)
+        if request.windows is not None and client is None:
+            async with self.alone() as single:  # the handshake belongs to one connection
+                return await self.send(request, single)
+        started_at = self._clock.now()
+        try:
+            with anyio.fail_after(request.timeout):
+                status, headers, body = await self._exchange(client or self.client, request)
+        except (TimeoutError, httpx.TimeoutException) as error:
+            lived = self._clock.now() - started_at
+            raise Unavailable(f"no answer within {lived:.3g} s", lived=lived) from error
+        except httpx.TransportError as error:
+            raise Unavailable(_said(error), lived=self._clock.now() - started_at) from error
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise Rejected("not a URL, or a header that cannot be sent") from error
+        return Reply(status, headers, body, self._clock.now(), started_at, request.url)
+
+    async def _exchange(
+        self, client: httpx.AsyncClient, request: Request
+    ) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
+        timeout = httpx.Timeout(request.timeout, connect=CONNECT, pool=CONNECT)
+        auth = WindowsAuth(*request.windows) if request.windows else None
+        async with client.stream(
+            request.method, request.url, content=request.body, headers=dict(request.headers), timeout=timeout, auth=auth
+        ) as answer:
+            body = _Body(answer.headers.get("content-encoding", ""), request.max_body)
+            raw = cast("AsyncGenerator[bytes, None]", answer.aiter_raw())
+            async with aclosing(raw) as chunks:  # else a body given up half-way stays open until it is collected
+                async for chunk in chunks:
+                    body.add(chunk)
+            return answer.status_code, tuple(answer.headers.multi_items()), body.whole()
+
+
+class _Body:
+    """Gathers an answer's body, unpacked, and never holds more than `most` bytes of it."""
+
+    def __init__(self, encoding: str, most: int) -> None:
+        encoding = encoding.strip().lower()
+        if encoding not in ("", "identity", "gzip", "x-gzip"):
+            raise RemoteProtocolError("the answer is in an encoding that was not asked for")
+        self._unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS) if "gzip" in encoding else None
+        self._most, self._bytes = most, bytearray()
+
+    def add(self, chunk: bytes) -> None:
+        """Take what came. Raises RemoteProtocolError."""
+        room = self._most - len(self._bytes) + 1
+        try:
+            self._bytes += self._unpacker.decompress(chunk, room) if self._unpacker else chunk
+        except zlib.error as error:
+            raise RemoteProtocolError("the answer cannot be decoded") from error
+        if len(self._bytes) > self._most:
+            raise RemoteProtocolError(f"the answer is larger than {self._most} bytes")
+
+    def whole(self) -> bytes:
+        """The body, once all of it came. Raises RemoteProtocolError."""
+        if self._unpacker is not None and self._bytes and not self._unpacker.eof:
+            raise RemoteProtocolError("the answer cannot be decoded: it ends too soon")
+        return bytes(self._bytes)
+
+
+def refuse_plain(url: str) -> None:
+    """Raise Rejected for anything but TLS, or a connection inside this machine."""
+    _refuse_plain_origin("/".join(url.split("/", 3)[:3]))  # the host ends there at the latest
+
+
+@lru_cache(maxsize=256)
+def _refuse_plain_origin(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise Rejected("not a URL") from error
+    if parts.scheme in ("https", "wss") or (parts.scheme in ("http", "ws") and is_loopback(parts.hostname or "")):
+        return
+    raise Rejected(f"{parts.scheme or 'no scheme'}:// to {parts.hostname or 'nowhere'} is refused: https only")
+
+
+def _said(error: httpx.TransportError) -> str:
+    """Say what went wrong in words, certificates by name."""
+    text = str(error)
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return f"the certificate is not trusted: {text.partition('verify failed: ')[2].partition(' (_ssl')[0] or text}"
+    return {httpx.ConnectError: "no connection", httpx.RemoteProtocolError: "the connection was cut"}.get(
+        type(error), type(error).__name__
+    )

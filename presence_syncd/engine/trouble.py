@@ -1,0 +1,89 @@
+"""Trouble: what is wrong with one link or feed, since when, and when to try again.
+
+The one rule: one line in the log when trouble starts, one when it ends.
+"""
+
+from __future__ import annotations
+
+import random
+from copy import copy
+
+import anyio
+from structlog.typing import FilteringBoundLogger
+
+from presence_syncd.engine.clock import Clock
+from presence_syncd.errors import AuthRejected, RateLimited, Rejected, ServiceError
+
+FIRST, LONGEST = 1.0, 60.0
+"""Seconds of the first and the longest back-off after trouble on the way to a service."""
+FIRST_REFUSED, LONGEST_REFUSED = 60.0, 6 * 3600.0
+"""Seconds of the first and the longest back-off after a refusal that only a person can mend."""
+CALM = 60.0
+"""Trouble that comes back within so many seconds goes on where it was: what works for a moment is not hammered."""
+
+
+class Trouble:
+    """Backs off with full jitter, doubling; refused credentials and requests are probed slowly."""
+
+    def __init__(self, clock: Clock, rng: random.Random, log: FilteringBoundLogger) -> None:
+        self._clock, self._rng, self._log = clock, rng, log
+        self.error: ServiceError | None = None
+        self.since = 0.0
+        self.retry_at = 0.0
+        self.word: str | None = None
+        self._times = 0
+        self._over_at = float("-inf")
+        self._nudge = anyio.Event()
+
+    @property
+    def kind(self) -> str:
+        """The name of the error; empty while all is well."""
+        return type(self.error).__name__ if self.error else ""
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether a person must act."""
+        return isinstance(self.error, AuthRejected)
+
+    def starts(self, error: ServiceError, doing: str, word: str | None = None) -> float:
+        """Take note of a failure while `doing`; returns the seconds to wait. `word` is the one that was refused."""
+        if self.error is None and self._clock.now() - self._over_at > CALM:
+            self._times = 0
+        if self.error is None or type(self.error) is not type(error):
+            self.since = self._clock.now() if self.error is None else self.since
+            self._log.warning("trouble", doing=doing, error=type(error).__name__, said=str(error))
+        wait = self._wait(error)
+        self.error = copy(error)  # without its traceback, which would keep whole frames alive
+        self.word, self._times = word if isinstance(error, Rejected) else None, self._times + 1
+        self.retry_at = self._clock.now() + wait
+        return wait
+
+    def try_now(self) -> None:
+        """Let the next try come at once; whether it works is seen then."""
+        self.retry_at = 0.0
+        self._nudge.set()
+        self._nudge = anyio.Event()
+
+    async def rest(self, seconds: float) -> bool:
+        """Wait before the next try; whether a nudge ended it."""
+        with anyio.move_on_after(max(seconds, 0.0)) as scope:
+            await self._nudge.wait()
+        return not scope.cancelled_caught
+
+    def ends(self) -> None:
+        """It works again."""
+        if self.error is not None:
+            self._log.info("trouble over", error=self.kind, seconds=round(self._clock.now() - self.since, 1))
+            self._over_at = self._clock.now()
+        self.error, self.word, self.retry_at = None, None, 0.0
+
+    def _wait(self, error: ServiceError) -> float:
+        lasting = isinstance(error, AuthRejected | Rejected)
+        first, longest = (FIRST_REFUSED, LONGEST_REFUSED) if lasting else (FIRST, LONGEST)
+        ceiling = min(first * 2.0 ** min(self._times, 16), longest)
+        asked = error.retry_after or 0.0
+        if lasting:
+            return max(ceiling, asked) * self._rng.uniform(0.9, 1.1)
+        if isinstance(error, RateLimited):
+            return max(asked, 1.0) * self._rng.uniform(1.0, 1.2)
+        return max(self._rng.uniform(0.5, 1.0) * ceiling, asked)

@@ -1,0 +1,54 @@
+"""What happened, in words: one phrase for each event of the daemon's log.
+
+The one rule: an event nobody knows here is shown as it is, never dropped.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from presence_syncd.spans import span
+
+PHRASES = {
+    "watching": "watching; Ctrl-C ends it",
+    "events lost": "{count} events were lost: this terminal is too slow for them",
+    "observed": "the person said {status} ({raw})",
+    "published": "wrote {word}, because of {source} ({reason})",
+    "retracted": "took back what was written",
+    "trouble": "trouble while {doing}: {error}: {said}",
+    "trouble over": "{error} is over; it lasted {seconds}",
+    "session over": "the session is over: {said}",
+    "session lapsed": "the session had lapsed for {seconds} when it was renewed",
+    "frozen: something makes a loop": "frozen: it was written more often than a person can cause",
+    "pinned": "pinned by an operator",
+    "unpinned": "the pin was taken away by an operator",
+    "paused": "paused by an operator: nothing is written",
+    "resumed": "resumed by an operator",
+    "account killed": "the account's task was ended by an operator",
+    "account broke": "the account's task broke: {error}",
+    "account restarted": "the account's task was started again ({restarts} times so far)",
+    "account parked: it breaks too often": "the account's task breaks too often; it is left alone for {seconds}",
+    "reloaded": "configuration reloaded: accounts added {added}, removed {removed}, changed {changed}",
+    "reload refused": "configuration refused; the daemon goes on with the one it has",
+}
+"""A phrase for each event; what stands in braces are its facts."""
+SHOWN_APART = frozenset({"event", "level", "time", "at", "account", "service"})
+"""Facts that have a place of their own in a line."""
+
+
+def phrase(event: dict[str, Any]) -> str:
+    """Say what happened, without when and to whom."""
+    known = PHRASES.get(event["event"])
+    if known is None:
+        rest = " ".join(f"{key}={value}" for key, value in event.items() if key not in SHOWN_APART)
+        return f"{event['event']} {rest}".strip()
+    facts: defaultdict[str, Any] = defaultdict(lambda: "?", event)
+    if isinstance(facts["seconds"], int | float):
+        facts["seconds"] = span(facts["seconds"])
+    return known.format_map(facts)
+
+
+def is_bad(event: dict[str, Any]) -> bool:
+    """Whether a person should look."""
+    return event.get("level") in ("warning", "error")

@@ -1,0 +1,113 @@
+"""Logging: structlog, JSON for machines or lines for people, to standard error.
+
+The one rule: what must not be seen is cut here, by key and by type, whatever a caller passes.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+
+HIDDEN = frozenset(
+    {"authorization", "token", "secret", "password", "assertion", "cookie", "note", "private_key", "body"}
+)
+"""Keys whose values never reach a log."""
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def hide(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace values that must not be seen by `***`."""
+    for key, value in event.items():
+        if key != "exc_info":
+            event[key] = _visible(key, value)
+    return event
+
+
+def _visible(key: str, value: Any) -> Any:
+    """The value, or `***` in its place and in those of its parts that must not be seen."""
+    words = key.lower().replace("-", "_")
+    if words in HIDDEN or words.rpartition("_")[2] in HIDDEN or type(value).__name__ == "Secret":
+        return "***"
+    if isinstance(value, Mapping):
+        return {name: _visible(str(name), part) for name, part in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_visible("", part) for part in value]
+    return value
+
+
+Tap = Callable[[dict[str, Any]], None]
+_TAPS: list[Tap] = []
+
+
+@contextmanager
+def tapped(tap: Tap) -> Iterator[None]:
+    """Hand every event of level info and above to `tap`, whatever level is written out."""
+    _TAPS.append(tap)
+    try:
+        yield
+    finally:
+        _TAPS.remove(tap)
+
+
+def _tell_taps(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if event["level"] != "debug":
+        for tap in tuple(_TAPS):
+            tap({key: value for key, value in event.items() if key != "exc_info"})
+    return event
+
+
+def _drop_below(least: int) -> Any:
+    def drop(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if LEVELS[event["level"]] < least:
+            raise structlog.DropEvent
+        return event
+
+    return drop
+
+
+def configure(level: str = "info", style: str = "json", stream: Any = None) -> None:
+    """Set up logging for the process. `style` is `json` or `console`."""
+    stream = stream or sys.stderr
+    renderer: Any = structlog.processors.JSONRenderer(default=str)
+    if style == "console":
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            hide,
+            _tell_taps,
+            _drop_below(LEVELS[level]),
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *((structlog.processors.format_exc_info,) if style == "json" else ()),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(min(LEVELS[level], logging.INFO)),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        cache_logger_on_first_use=False,
+    )
+    for name in ("httpx", "httpcore", "uvicorn"):
+        library = logging.getLogger(name)
+        library.setLevel(logging.ERROR)
+        library.handlers, library.propagate = [_Forward()], False
+
+
+class _Forward(logging.Handler):
+    """Brings the errors of libraries into our log; that an answer was cut short at the end is none."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
+        if kind != "CancelledError" and "graceful shutdown" not in record.getMessage():
+            get().error("library error", library=record.name, said=record.getMessage(), error=kind or None)
+
+
+def get(**facts: Any) -> structlog.typing.FilteringBoundLogger:
+    """A logger that carries `facts` on every line."""
+    return structlog.get_logger(**facts)  # type: ignore[no-any-return]  # structlog types it as Any

@@ -1,0 +1,80 @@
+"""Every metric of the daemon, in one registry. Base units; few, bounded labels: never an account.
+
+The one rule: this module imports nothing of ours, and nothing else defines a metric.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+PREFIX = "presence_syncd"
+QUICK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Buckets for what should take less than a second."""
+SLACK = (0.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
+"""Buckets for the time left before a session would have ended."""
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """The daemon's metrics; one object per daemon, so that tests and demos do not share."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+        self.accounts = self._gauge("accounts", "Accounts by state.", "state")
+        self.links = self._gauge(
+            "links", "Links by service and by the reason of their last decision.", "service", "state"
+        )
+        self.observations = self._counter("observations", "Readings, by what they were found to be.", "service", "kind")
+        self.publish = self._counter("publish", "Writes, by reason and outcome.", "service", "reason", "outcome")
+        self.propagation = self._histogram(
+            "propagation_seconds", "From the observed change to its acceptance elsewhere.", QUICK, "source", "target"
+        )
+        self.refresh_slack = self._histogram(
+            "refresh_slack_seconds", "Time left when a session was renewed.", SLACK, "service"
+        )
+        self.lapsed = self._counter("lapsed_sessions", "Sessions that ended although their state was true.", "service")
+        self.requests = self._counter("requests", "Requests, by answer.", "service", "operation", "status")
+        self.request_seconds = self._histogram(
+            "request_seconds", "Time from request to whole answer.", QUICK, "service", "operation"
+        )
+        self.budget_used = self._gauge("budget_used_ratio", "Part of the request budget used.", "service")
+        self.budget_planned = self._gauge(
+            "budget_planned_ratio", "Part of the granted requests that sweeps and renewals need.", "service"
+        )
+        self.throttled = self._counter("throttled", "Answers that asked for fewer requests.", "service")
+        self.feed_age = self._gauge("feed_age_seconds", "Time since the last proof that a feed works.", "service")
+        self.diverged = self._gauge("diverged_links", "Links that do not show what was written.", "service")
+        self.shadowed = self._gauge("shadowed_links", "Links where something of higher rank is shown.", "service")
+        self.restarts = self._counter("restarts", "Tasks restarted after an error.", "service", "error")
+        self.parked = self._gauge("parked_accounts", "Accounts that wait for a person to act.", "reason")
+        self.reload_ok = self._gauge(
+            "config_last_reload_successful", "Whether the last reload was taken (1) or refused (0)."
+        )
+        self.reload_at = self._gauge(
+            "config_last_reload_success_timestamp_seconds", "Unix time of the last configuration taken."
+        )
+        self.loop_lag = self._histogram("loop_lag_seconds", "How late the event loop wakes a sleeper.", QUICK)
+        self.build = self._gauge("build_info", "The version that runs.", "version")
+
+    def request(self, service: str, operation: str, status: str, seconds: float) -> None:
+        """Count one request and its time."""
+        self.requests.labels(service, operation, status).inc()
+        self.request_seconds.labels(service, operation).observe(seconds)
+
+    def exposition(self) -> bytes:
+        """Everything in Prometheus's text format."""
+        return generate_latest(self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"{PREFIX}_{name}", text, labels, registry=self.registry)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"{PREFIX}_{name}", text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(f"{PREFIX}_{name}", text, labels, buckets=buckets, registry=self.registry)

@@ -1,0 +1,200 @@
+"""What the daemon tells of itself: metrics as they are now, readiness, status, explanations.
+
+The one rule: reading changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+
+from presence_syncd.core.explain import Told, explain
+from presence_syncd.core.reconcile import Reason
+from presence_syncd.daemon import Daemon
+from presence_syncd.engine.account import Account
+from presence_syncd.engine.driver import Driver
+from presence_syncd.engine.place import Placed
+from presence_syncd.engine.supervisor import State
+
+FEED_LATE = 30.0
+"""A feed is late when its last proof of life is older than three rounds and this many seconds."""
+SILENCE = 300.0
+"""Longest time a service that pushes may say nothing, not even that nothing happened, in seconds."""
+COUNT_EVERY, SLICE = 5.0, 250
+"""Seconds between two counts of all states, and accounts counted before others get their turn."""
+DIVERGED = (Reason.SHADOWED, Reason.REWRITE, Reason.REFUSED)
+"""Decisions for links that do not show what they should."""
+PARKING = ("AuthRejected", "SecretMissing", "crashing")
+"""Why an account may wait for a person."""
+
+
+class Report:
+    """Answers for a daemon; the `Source` of its pages."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self.daemon = daemon
+        self._counts_itself = False
+        self._live_at: dict[str, float] = {}
+        self._renewals: dict[str, float] = {}
+
+    async def keep_counting(self) -> None:
+        """Count states again and again, in slices: with many accounts a scrape must not stop the loop to count."""
+        self._counts_itself = True
+        while True:
+            counting = self._count()
+            for _ in counting:
+                await anyio.lowlevel.checkpoint()
+            await anyio.sleep(COUNT_EVERY)
+
+    def exposition(self) -> bytes:
+        """The metrics; the states as they were counted last, or now if nobody keeps counting."""
+        if not self._counts_itself:
+            for _ in self._count():
+                pass
+        self._measure_services()
+        return self.daemon.metrics.exposition()
+
+    def _count(self) -> Iterator[None]:
+        """Count links and accounts by state; yields after each slice."""
+        links: Counter[tuple[str, Reason]] = Counter()
+        parked: Counter[str] = Counter()
+        renewals: dict[str, float] = dict.fromkeys(self.daemon.drivers, 0.0)
+        self._live_at = {}
+        for number, account in enumerate(list(self.daemon.tasks.values())):
+            for link in account.links:
+                links[link.service, link.decision.reason] += 1
+                self._note_life(link)
+                renewals[link.service] = renewals.get(link.service, 0.0) + _often(link)
+            if kind := parked_reason(account):
+                parked[kind] += 1
+            if number % SLICE == SLICE - 1:
+                yield
+        self._renewals = renewals
+        self._tell_links(links)
+        self._tell_accounts(parked)
+
+    def _note_life(self, link: Placed) -> None:
+        if link.live_at is not None:
+            self._live_at[link.service] = max(self._live_at.get(link.service, 0.0), link.live_at)
+
+    def _tell_links(self, links: Counter[tuple[str, Reason]]) -> None:
+        metrics, services = self.daemon.metrics, self.daemon.drivers
+        _set_all(metrics.links, {(s, r): links[s, r] for s in services for r in Reason})
+        _set_all(metrics.shadowed, {(s,): links[s, Reason.SHADOWED] for s in services})
+        _set_all(metrics.diverged, {(s,): sum(links[s, reason] for reason in DIVERGED) for s in services})
+
+    def _tell_accounts(self, parked: Counter[str]) -> None:
+        states = Counter(str(child.state) for child in self.daemon.supervisor.children.values())
+        _set_all(self.daemon.metrics.accounts, {(s,): states[s] for s in State})
+        parked["crashing"] = states[State.PARKED]
+        _set_all(self.daemon.metrics.parked, {(reason,): parked[reason] for reason in PARKING})
+
+    def _measure_services(self) -> None:
+        metrics = self.daemon.metrics
+        for name, driver in self.daemon.drivers.items():
+            metrics.budget_used.labels(name).set(driver.budget.used_ratio())
+            metrics.budget_planned.labels(name).set(self.planned_ratio(name))
+            if (age := self._age(name)) is not None:
+                metrics.feed_age.labels(name).set(age)
+
+    def planned_ratio(self, service: str) -> float:
+        """Part of the granted rate that sweeps and renewals need; above 1 something will be late."""
+        driver, feed = self.daemon.drivers[service], self.daemon.feeds.get(service)
+        sweeps = feed.requests / driver.service.traits.poll_every if feed else 0.0
+        return (sweeps + self._renewals.get(service, 0.0)) / driver.budget.rate
+
+    def _age(self, service: str) -> float | None:
+        """Seconds since the last proof of life of a service's feed, or of the liveliest of its links."""
+        if service in self.daemon.feeds:
+            return self.daemon.feeds[service].age()
+        at = self._live_at.get(service)
+        return None if at is None else self.daemon.clock.now() - at
+
+    def readiness(self) -> dict[str, Any]:
+        """Ready when every service has a fresh proof of life; `waiting` names those that have none."""
+        if not self.daemon.has_started:
+            return {"ready": False, "waiting": {"daemon": "starting"}}
+        waiting = {name: self._lateness(name, driver) for name, driver in self.daemon.drivers.items()}
+        waiting = {name: text for name, text in waiting.items() if text}
+        return {"ready": not waiting, "waiting": waiting}
+
+    def _lateness(self, name: str, driver: Driver) -> str:
+        """Why a service is not ready; empty if it is, or if nobody is linked to it."""
+        age, feed = self._age(name), self.daemon.feeds.get(name)
+        if age is None:
+            linked = feed.has_links if feed else any(link.service == name for link in self._links())
+            return "no answer yet" if linked else ""
+        allowed = (SILENCE if feed is None else 3 * driver.service.traits.poll_every) + FEED_LATE
+        return f"last proof of life {age:.0f} s ago" if age > allowed else ""
+
+    def _links(self) -> Iterator[Placed]:
+        return (link for account in self.daemon.tasks.values() for link in account.links)
+
+    def accounts(self) -> list[dict[str, Any]]:
+        """Every account, short."""
+        return [self._short(name) for name in sorted(self.daemon.tasks)]
+
+    def account(self, name: str) -> dict[str, Any] | None:
+        """One account with its whole explanation; None if there is none of that name."""
+        account = self.daemon.tasks.get(name)
+        if account is None:
+            return None
+        now = self.daemon.clock.now()
+        chain = explain(account.board.view, [_told(link) for link in account.links], account.board.rules, now)
+        lately = [{**event, "at": round(now - event["at"], 1)} for event in self.daemon.lately.get(name, ())]
+        return {**self._short(name), **self._lives(name), "explanation": chain, "lately": lately}
+
+    def _lives(self, name: str) -> dict[str, Any]:
+        """How often an account's task was started again, and what ended it last."""
+        child = self.daemon.supervisor.children.get(name)
+        return {"restarts": child.restarts if child else 0, "last_error": (child.error if child else "") or None}
+
+    def _short(self, name: str) -> dict[str, Any]:
+        account, child = self.daemon.tasks[name], self.daemon.supervisor.children.get(name)
+        composed = account.composed()
+        return {
+            "account": name,
+            "state": parked_reason(account) or (str(child.state) if child else "stopped"),
+            "status": str(composed.status) if composed else None,
+            "from": (composed.domain or "pin") if composed else None,
+            "shows": {link.service: _shows(link) for link in account.links},
+            "reasons": {link.service: str(link.decision.reason) for link in account.links},
+        }
+
+
+def _often(link: Placed) -> float:
+    """Requests per second to keep a link as it is: renewals of its lease, and its own polls."""
+    traits, publication = link.driver.service.traits, link.board.view.entries[link.domain].publication
+    polls = 0.0 if traits.sweep_size else 1 / traits.poll_every
+    if publication is None or publication.refresh_at is None or publication.accepted_at is None or not link.writer:
+        return polls
+    return polls + 1 / max(1.0, publication.refresh_at - publication.accepted_at)
+
+
+def _shows(link: Placed) -> str | None:
+    shown = link.board.view.entries[link.domain].shown
+    return str(shown) if shown else None
+
+
+def _told(link: Placed) -> Told:
+    trouble = next((t for t in (link.trouble, link.hearing) if t.error), None)
+    said = f"{trouble.kind}: {trouble.error}" if trouble else ""
+    state = f"{link.state} {link.detail}".strip()
+    since, again = (trouble.since, trouble.retry_at) if trouble else (0.0, 0.0)
+    return Told(link.service, link.sink(), link.decision, said, state, since, again)
+
+
+def parked_reason(account: Account) -> str:
+    """Why an account waits for a person: the first lasting trouble of its links; empty if there is none."""
+    troubles = (trouble for link in account.links for trouble in (link.trouble, link.hearing))
+    kind = next((trouble.kind for trouble in troubles if trouble.is_parked), "")
+    return kind if kind in ("", *PARKING) else PARKING[0]  # services have their own kinds of refusal
+
+
+def _set_all(gauge: Any, values: Mapping[Any, int]) -> None:
+    for labels, value in values.items():
+        gauge.labels(*labels).set(value)

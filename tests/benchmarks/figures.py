@@ -1,0 +1,170 @@
+"""What is measured becomes figures: one line each, with a bar where there is one.
+
+The one rule: a figure is a ratio to a yardstick of the same run wherever there is a yardstick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import isnan, log
+from statistics import median
+from typing import Any
+
+Results = dict[str, Any]
+KB = 1024.0
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure. `bar` is the least, or with `most` the greatest, value that will do; None: there is no bar."""
+
+    name: str
+    value: float | None
+    unit: str = ""
+    bar: float | None = None
+    most: bool = False
+    note: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """`met`, `missed`, `skipped` without a value, or nothing without a bar."""
+        if self.value is None or isnan(self.value):
+            return "skipped"
+        if self.bar is None:
+            return ""
+        return "met" if (self.value <= self.bar if self.most else self.value >= self.bar) else "missed"
+
+    def row(self) -> dict[str, Any]:
+        """The figure as values."""
+        return {name: getattr(self, name) for name in ("name", "value", "unit", "bar", "verdict", "note")}
+
+
+def _ratio(rows: list[dict[str, float]] | None, ours: list[dict[str, float]], key: str) -> float | None:
+    """The median over rounds of how many of ours are done in the time of one of theirs."""
+    return median(a[key] / b[key] for a, b in zip(rows, ours, strict=True)) if rows else None
+
+
+def _throughput(
+    name: str, rows: list[dict[str, float]] | None, ours: list[dict[str, float]], bar: float | None
+) -> Figure:
+    """Pieces per second of the one core the process has; by the clock, which neighbours disturb, beside it."""
+    ratio = _ratio(rows, ours, "cpu")
+    note = "not installed" if ratio is None else f"by the clock {_ratio(rows, ours, 'wall'):.2f}"
+    return Figure(name, ratio, "x", bar, note=note)
+
+
+def throughput(results: Results) -> Iterator[Figure]:
+    """Refreshes, against the bare client."""
+    if (graph := results.get("graph")) is None:
+        return
+    for name, bar in (("unbatched", 0.7), ("batched", 2.0)):
+        yield _throughput(f"Graph refresh, {name}, / bare loop", graph["bare"], graph[name], bar)
+        yield _throughput(f"Graph refresh, {name}, / bare loop, httpx's own carrier", graph["usual"], graph[name], None)
+        cost = median(row["cpu"] for row in graph[name]) * 1e6
+        yield Figure(f"CPU per refresh, {name}", cost, "us")
+
+
+def vendors(results: Results) -> Iterator[Figure]:
+    """Against the vendors' own libraries."""
+    if (graph := results.get("graph-tls")) is not None:
+        yield _throughput("Graph refresh, batched, TLS, / msgraph-sdk", graph.get("sdk"), graph["batched"], 8.0)
+    if (pod := results.get("symphony")) is not None:
+        yield _throughput("Symphony set presence, whole path, / BDK", pod.get("bdk"), pod["daemon"], 1.2)
+        cost = median(row["cpu"] for row in pod["daemon"]) * 1e6
+        yield Figure("CPU per change in Symphony", cost, "us")
+
+
+def size(results: Results) -> Iterator[Figure]:
+    """Memory, start and stop."""
+    for key, bar in (("swept", None), ("polled", 48.0), ("polled-tls", 90.0)):
+        if (run := results.get(key)) is not None:
+            label = f"{'+'.join(run['links'])}, {run['size']}{', TLS' if key.endswith('tls') else ''}"
+            yield Figure(f"memory per account, {label}", run["memory"] / KB, "KB", bar, most=True)
+            yield Figure(f"start until all live, {label}", run["start"], "s")
+            yield Figure(f"stop, {label}", run["stop"], "s")
+    if (hand := results.get("hand")) is not None:
+        yield Figure(f"memory per account by hand, {hand['size']}", hand["memory"] / KB, "KB")
+
+
+def loop(results: Results) -> Iterator[Figure]:
+    """What stops the loop, and what nothing costs."""
+    if (run := results.get("polled")) is None:
+        return
+    at = f"{run['size']}"
+    yield Figure(f"loop lag p99, idle, {at}", run["lag_p99"] * 1e3, "ms", 10.0, most=True)
+    yield Figure(f"loop lag max, idle, {at}", run["lag_max"] * 1e3, "ms", 100.0, most=True)
+    yield Figure(f"loop lag p99, changing, {at}", run["changing_lag_p99"] * 1e3, "ms", 10.0, most=True)
+    yield Figure(f"loop lag max, changing, {at}", run["changing_lag_max"] * 1e3, "ms", 100.0, most=True)
+    yield Figure(f"idle CPU, {at}", run["idle_cpu"] * 100, "% of a core")
+    yield Figure(f"CPU with 1 %/s changing, {at}", run["changing_cpu"] * 100, "% of a core")
+    yield Figure(f"scrape, {at}", run["scrape"] * 1e3, "ms")
+    yield Figure(f"reload, nothing new, {at}", run["reload_same"] * 1e3, "ms CPU")
+    yield Figure(f"reload, new policy, {at}", run["reload_policy"] * 1e3, "ms CPU")
+    yield Figure(f"store commits, 1 %/s changing, {at}", run["commits"], "/s", note=f"{run['changes']} changes")
+
+
+def latency(results: Results) -> Iterator[Figure]:
+    """A change, from its event to its acceptance by the two other services."""
+    for key, ours in (("hand-small", "polled-small"), ("hand", "polled")):
+        if (hand := results.get(key)) is not None and (run := results.get(ours)) is not None:
+            at = f"{run['size']}"
+            for part in ("p50", "p99"):
+                yield Figure(f"change accepted, {part}, {at}", run[f"change_{part}"] * 1e3, "ms")
+                ratio = run[f"change_{part}"] / hand[f"change_{part}"]
+                bar = 2.0 if part == "p99" else None
+                yield Figure(f"change accepted, {part}, / by hand, {at}", ratio, "x", bar, most=True)
+
+
+def growth(results: Results) -> Iterator[Figure]:
+    """Exponents of growth between a small and the great crowd."""
+    if (small := results.get("polled-small")) is None or (great := results.get("polled")) is None:
+        return
+    if small["size"] == great["size"]:
+        return
+    kinds = (("memory", "memory", 1), ("CPU to start", "start_cpu", 0), ("CPU changing", "changing_cpu", 0))
+    for name, key, per in kinds:
+        rise = log(great[key] / small[key]) / log(great["size"] / small["size"]) + per
+        yield Figure(f"growth exponent, {name}, {small['size']} to {great['size']}", rise, "", 1.05, most=True)
+
+
+def sessions(results: Results) -> Iterator[Figure]:
+    """What must never happen."""
+    if (run := results.get("compressed")) is not None:
+        note = f"{run['renewals']:.0f} renewals in {run['hours']:.2f} h of the service's time"
+        yield Figure("lapsed sessions", run["lapses"], "", 0, most=True, note=note)
+        yield Figure("late refreshes", run["late"], "", 0, most=True)
+        yield Figure("self-made 429", run["refused"] + run["throttled"], "", 0, most=True)
+    if (run := results.get("polls")) is not None:
+        note = f"{run['reports']} reports, {run['listening']} polls"
+        yield Figure(f"late reports of activity, {run['size']}", run["late"], "", 0, most=True, note=note)
+        yield Figure(f"not signed out on stop, {run['size']}", run["left"], "", 0, most=True)
+        yield Figure(f"stop with everybody signed out, {run['size']}", run["stop"], "s", 10.0, most=True)
+
+
+GROUPS: tuple[Callable[[Results], Iterator[Figure]], ...] = (
+    throughput,
+    vendors,
+    size,
+    latency,
+    loop,
+    growth,
+    sessions,
+)
+
+
+def figures(results: Results) -> list[Figure]:
+    """Every figure the results have."""
+    return [figure for group in GROUPS for figure in group(results)]
+
+
+def table(found: list[Figure]) -> str:
+    """The figures as text."""
+    lines = [f"{'figure':58} {'value':>10} {'':12} {'bar':>8}  {'':8}"]
+    for figure in found:
+        value = "-" if figure.verdict == "skipped" else f"{figure.value:10.2f}"
+        bar = "" if figure.bar is None else f"{'<=' if figure.most else '>='} {figure.bar:g}"
+        lines.append(
+            f"{figure.name:58} {value:>10} {figure.unit:12} {bar:>8}  {figure.verdict:8} {figure.note}".rstrip()
+        )
+    return "\n".join(lines)

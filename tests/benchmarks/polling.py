@@ -1,0 +1,43 @@
+"""Long polls of Skype for Business held by one process, in time that is pressed together: is a report ever late?
+
+The one rule: the server's limits are pressed together as much as our own timers, so that late is still late.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from presence_syncd.connectors.ucwa.protocol import link
+from tests.benchmarks.desk import all_listen, asked, config, running
+
+PRESS = 30.0
+"""Seconds of the service in one second of the benchmark."""
+HOLD = 180.0 / PRESS
+"""Seconds a poll is held."""
+DUE = 240.0 / PRESS
+"""Seconds after which the server lets availability drop without a report: four minutes."""
+
+
+async def measure(base: str, size: int, seconds: float, folder: Path, rate: float | None = None) -> dict[str, Any]:
+    """Hold everybody's poll for some seconds with reports of activity going out, then stop; the UCWA rate is ours."""
+    link.ACTIVITY_EVERY, link.ACTIVITY_JITTER, link.UNPROVEN_EVERY = 180 / PRESS, 10 / PRESS, 60 / PRESS
+    settings = config(base, size, ("skype", "symphony"), rates={"skype": rate} if rate else {})
+    async with running(settings, folder):
+        await all_listen(base, size)
+        await anyio.sleep(seconds)
+        stats = await asked(base, "/-/stats")
+        start = time.perf_counter()
+    stop = time.perf_counter() - start
+    after = await asked(base, "/-/stats")
+    return {
+        "listening": stats["listening"],
+        "reports": stats["reports"],
+        "late": stats["late"],
+        "signed_out": after["ended"],
+        "left": after["applications"],
+        "stop": stop,
+    }

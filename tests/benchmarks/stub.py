@@ -1,0 +1,140 @@
+"""The services of a benchmark in a process of their own: `python -m tests.benchmarks.stub OPTIONS-AS-JSON`.
+
+The one rule: time from a change to its acceptance is taken here, on one clock; the process measured has no part in it.
+It prints one line of JSON with its addresses, and ends with its standard input.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import ssl
+import sys
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import uvloop
+
+from tests.benchmarks.answers import Graph, Pod
+from tests.benchmarks.crowd import Crowd
+from tests.benchmarks.pool import HOLD, Pool
+from tests.benchmarks.wire import EMPTY, Asked, Connection, json_answer
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How many people, and how strict the services are. `cert`: a PEM file with key and certificate, for TLS."""
+
+    size: int
+    fade: float | None = None
+    limit: int | None = None
+    window: float = 30.0
+    hold: float = HOLD
+    due: float | None = None
+    cert: str | None = None
+    core: int | None = None
+
+
+class Stub:
+    """All services behind one address; below `/-/` it is steered."""
+
+    def __init__(self, options: Options, base: str) -> None:
+        self.crowd = Crowd(options.size, options.fade)
+        self.graph, self.pod = Graph(self.crowd, options.limit, options.window), Pod(self.crowd)
+        self.pool = Pool(self.crowd, base, options.hold, options.due)
+        self._changing: asyncio.Task[None] | None = None
+        self._random = random.Random(1)
+
+    def answer(self, asked: Asked) -> None:
+        """Find the service that is asked."""
+        path = asked.path
+        if path.startswith("/-/"):
+            self._steer(asked)
+        elif path.startswith("/skype"):
+            self.pool.answer(asked)
+        elif path.startswith(("/pod", "/login/pubkey")):
+            self.pod.answer(asked)
+        else:
+            self.graph.answer(asked)
+
+    def _steer(self, asked: Asked) -> None:
+        if asked.path == "/-/stats":
+            return asked.reply(json_answer(json.dumps(self._stats()).encode()))
+        self.crowd.times.clear()
+        self.crowd.waiting.clear()
+        if self._changing is not None:
+            self._changing.cancel()
+        rate = json.loads(asked.body)["changes"]
+        self._changing = asyncio.get_running_loop().create_task(self._change(rate)) if rate else None
+        return asked.reply(EMPTY)
+
+    async def _change(self, rate: float) -> None:
+        """Let `rate` people a second change, one after the other, nobody twice until everybody had a turn."""
+        order = list(range(self.crowd.size))
+        self._random.shuffle(order)
+        start = time.monotonic()
+        for count in range(10**9):
+            await asyncio.sleep(max(0.0, start + count / rate - time.monotonic()))
+            number = order[count % len(order)]
+            self.crowd.changes(number)
+            self.pool.tell(number)
+
+    def _stats(self) -> dict[str, Any]:
+        crowd, pool = self.crowd, self.pool
+        return {
+            "writes": crowd.writes,
+            "times": crowd.times,
+            "waiting": len(crowd.waiting),
+            "lapses": crowd.lapses,
+            "worst_gap": crowd.worst_gap,
+            "refused": self.graph.refused,
+            "applications": len(pool.applications),
+            "listening": pool.listening,
+            "reports": pool.reports,
+            "late": pool.late,
+            "ended": pool.ended,
+            "ending": pool.last_end - pool.first_end,
+        }
+
+
+async def serve(options: Options) -> None:
+    """Serve until standard input ends."""
+    loop = asyncio.get_running_loop()
+    stub: Stub | None = None
+
+    def connected() -> Connection:
+        return Connection(lambda asked: stub.answer(asked) if stub else None)
+
+    plain = await loop.create_server(connected, "127.0.0.1", 0, backlog=4096)
+    base = f"http://127.0.0.1:{plain.sockets[0].getsockname()[1]}"
+    addresses = {"plain": base}
+    stub = Stub(options, base)
+    if options.cert:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(options.cert)
+        tls = await loop.create_server(connected, "127.0.0.1", 0, ssl=context, backlog=4096)
+        addresses["tls"] = f"https://localhost:{tls.sockets[0].getsockname()[1]}"
+    polls = loop.create_task(stub.pool.run())
+    print(json.dumps(addresses), flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+    polls.cancel()
+
+
+def main() -> None:
+    """Serve as the one argument says."""
+    options = Options(**json.loads(sys.argv[1]))
+    if options.core is not None:
+        os.sched_setaffinity(0, {options.core})
+    uvloop.run(serve(options))
+
+
+def as_argument(options: Options) -> str:
+    """The options as the one argument."""
+    return json.dumps(asdict(options))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""The benchmarks run, in small, and say something of everything; no times are judged here."""
+
+from __future__ import annotations
+
+import os
+from math import isfinite
+
+import pytest
+
+from tests.benchmarks.__main__ import ALL, run
+from tests.benchmarks.figures import Figure, figures, table
+
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("PRESENCE_SYNCD_LONG"), reason="takes a minute: PRESENCE_SYNCD_LONG=1 runs it"
+)
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, Figure]:
+    """The figures of a run with twenty people."""
+    return {figure.name: figure for figure in figures(run(20, 1, ALL, 2.0))}
+
+
+def test_every_figure_is_produced(found: dict[str, Figure]) -> None:
+    groups = (
+        "Graph refresh, unbatched, / bare loop",
+        "Graph refresh, batched, / bare loop",
+        "Graph refresh, batched, TLS, / msgraph-sdk",
+        "Symphony set presence, whole path, / BDK",
+        "memory per account, teams+symphony, 20",
+        "memory per account, teams+symphony+skype, 20",
+        "change accepted, p50, / by hand, 2",
+        "change accepted, p99, / by hand, 20",
+        "loop lag p99, idle, 20",
+        "loop lag max, changing, 20",
+        "idle CPU, 20",
+        "scrape, 20",
+        "reload, new policy, 20",
+        "store commits, 1 %/s changing, 20",
+        "growth exponent, memory, 2 to 20",
+        "lapsed sessions",
+        "late refreshes",
+        "self-made 429",
+    )
+    assert set(groups) <= found.keys()
+    measured = [figure for figure in found.values() if figure.verdict != "skipped"]
+    assert all(figure.value is not None and isfinite(figure.value) for figure in measured)
+    assert len(table(list(found.values())).splitlines()) == len(found) + 1
+
+
+def test_nothing_that_must_never_happen_happens(found: dict[str, Figure]) -> None:
+    never = ("lapsed sessions", "late refreshes", "self-made 429", "not signed out on stop, 20")
+    assert [name for name in never if found[name].value] == []
+
+
+def test_everybody_holds_a_poll_and_no_report_is_late(found: dict[str, Figure]) -> None:
+    late = found["late reports of activity, 20"]
+    assert late.value == 0
+    assert late.note.endswith("20 polls")

@@ -1,0 +1,91 @@
+"""One measurement in a process of its own: `python -m tests.benchmarks.worker NAME OPTIONS-AS-JSON`; prints JSON.
+
+The one rule: whatever is measured starts fresh, so that no measurement has another's memory or caches.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from tests.benchmarks import compressed, handwritten, polling, refreshing, scale
+from tests.benchmarks.desk import stubbed
+from tests.benchmarks.stub import Options
+
+Measure = Callable[[dict[str, Any], Path], Coroutine[Any, Any, Any]]
+
+
+def _stub(options: dict[str, Any], **more: Any) -> Options:
+    return Options(options["size"], core=options.get("stub_core"), **more)
+
+
+async def _graph(options: dict[str, Any], folder: Path) -> Any:
+    with stubbed(_stub(options)) as at:
+        return await refreshing.graph(at, options["size"], options["rounds"], folder, None)
+
+
+async def _graph_tls(options: dict[str, Any], folder: Path) -> Any:
+    ca = Path(options["ca"])
+    with stubbed(_stub(options, cert=options["cert"])) as at:
+        return await refreshing.graph(at, options["size"], options["rounds"], folder, ca)
+
+
+async def _symphony(options: dict[str, Any], folder: Path) -> Any:
+    with stubbed(_stub(options)) as at:
+        return await refreshing.symphony(
+            at["plain"], options["size"], options["rounds"], folder, os.environ["BENCH_KEY"]
+        )
+
+
+async def _scale(options: dict[str, Any], folder: Path) -> Any:
+    secure = options.get("cert") is not None
+    with stubbed(_stub(options, cert=options.get("cert"))) as at:
+        ca = Path(options["ca"]) if secure else None
+        return await scale.measure(at, options["size"], tuple(options["links"]), options["seconds"], folder, ca)
+
+
+async def _hand(options: dict[str, Any], _folder: Path) -> Any:
+    with stubbed(_stub(options)) as at:
+        return await handwritten.measure(at["plain"], options["size"], options["seconds"])
+
+
+async def _polls(options: dict[str, Any], folder: Path) -> Any:
+    strict = {"hold": polling.HOLD, "due": polling.DUE}
+    with stubbed(_stub(options, **strict)) as at:
+        return await polling.measure(at["plain"], options["size"], options["seconds"], folder)
+
+
+async def _compressed(options: dict[str, Any], folder: Path) -> Any:
+    with stubbed(_stub(options, **compressed.strictness(options["size"]))) as at:
+        return await compressed.measure(at["plain"], options["size"], options["seconds"], folder)
+
+
+MEASURES: dict[str, Measure] = {
+    "graph": _graph,
+    "graph-tls": _graph_tls,
+    "symphony": _symphony,
+    "scale": _scale,
+    "hand": _hand,
+    "polls": _polls,
+    "compressed": _compressed,
+}
+
+
+def main() -> None:
+    """Measure as the arguments say."""
+    name, options = sys.argv[1], json.loads(sys.argv[2])
+    if options.get("core") is not None:
+        os.sched_setaffinity(0, {options["core"]})
+    with tempfile.TemporaryDirectory() as folder:
+        print(json.dumps(uvloop.run(MEASURES[name](options, Path(folder)))))
+
+
+if __name__ == "__main__":
+    main()

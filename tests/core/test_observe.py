@@ -1,0 +1,767 @@
+"""Whose word a reading is, where it was easy to get wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from presence_syncd.connectors.symphony import wire
+from presence_syncd.core.entry import Kind, is_older
+from presence_syncd.core.presence import AVAILABLE, BUSY
+from presence_syncd.core.reconcile import Reason
+from presence_syncd.core.view import Compose, Direction, Rules
+from tests.core.desk import Desk
+
+
+def test_the_order_of_the_first_readings_does_not_matter() -> None:
+    forth, back = Desk("symphony", "skype"), Desk("symphony", "skype")
+    forth.start(symphony="busy", skype="dnd")
+    back.start(skype="dnd", symphony="busy")
+    assert forth.status(10) == back.status(10) == "busy"
+    assert {name: forth.word(name) for name in forth.sinks} == {name: back.word(name) for name in back.sinks}
+
+
+def test_the_first_word_carries_the_time_the_service_tells_but_never_a_later_one() -> None:
+    desk = Desk("symphony", "skype")
+    desk.see("symphony", "busy", 50, changed_at=20)
+    desk.see("skype", "dnd", 50, changed_at=9999)
+    assert (desk.word("symphony").at, desk.word("skype").at) == (20, 50)
+    assert desk.word("symphony").initial
+
+
+def test_a_reading_begun_before_the_last_one_is_stale_and_one_begun_with_it_is_not() -> None:
+    desk = Desk("symphony", "skype")
+    desk.start(symphony="busy", skype="busy")
+    desk.see("symphony", "dnd", 12, from_=10)
+    assert desk.see("symphony", "away", 13, from_=9.9) is Kind.STALE
+    assert desk.see("symphony", "brb", 14, from_=10) is Kind.OWN
+
+
+def test_a_repeated_reading_moves_no_time_but_proves_life() -> None:
+    desk = Desk("symphony", "skype")
+    desk.start(symphony="busy", skype="busy")
+    assert desk.see("symphony", "busy", 30) is Kind.SAME
+    entry = desk.entry("symphony")
+    assert (entry.shown_at, entry.shown_from, entry.live_at, desk.word("symphony").at) == (1, 30, 30, 0)
+
+
+def test_a_write_that_never_came_through_hides_no_later_word() -> None:
+    desk = Desk("teams", "symphony")
+    desk.start(teams="available", symphony="available")
+    desk.see("teams", "busy", 10)
+    desk.begin("symphony", 10)
+    desk.fail("symphony")
+    assert desk.see("symphony", "dnd", 20) is Kind.OWN
+    assert desk.see("symphony", "available", 30) is Kind.OWN
+    assert desk.status(31) == "available"
+    assert desk.composed(31).domain == "symphony"
+
+
+def test_a_refused_write_hides_no_word_for_ever() -> None:
+    desk = Desk("teams", "skype")
+    desk.start(teams="available", skype="available")
+    desk.see("teams", "busy", 10)
+    desk.begin("skype", 10)
+    desk.fail("skype")
+    desk.see("skype", "available+idle", 11)
+    assert desk.see("skype", "available", 12) is Kind.STALE
+    assert desk.see("skype", "available", 70) is not Kind.STALE  # 60 seconds after the try nothing can come any more
+
+
+def test_a_word_said_before_our_write_was_seen_ends_its_claim_once_it_cannot_come_any_more() -> None:
+    desk = Desk("teams", "skype")
+    desk.start(teams="available", skype="available")
+    desk.see("teams", "busy", 10)
+    desk.write("skype", 10)
+    assert desk.see("skype", "dnd", 20) is Kind.OWN  # our busy was never seen
+    desk.write("teams", 20)
+    assert desk.see("skype", "busy", 200) is Kind.OWN
+    assert desk.status(201) == "busy"
+
+
+def test_a_write_done_after_the_word_it_overtook_is_an_echo_and_the_word_is_written_back() -> None:
+    desk = Desk("teams", "skype")
+    desk.start(teams="available", skype="available")
+    desk.see("teams", "busy", 10)
+    desk.begin("skype", 10)
+    assert desk.see("skype", "dnd", 11) is Kind.OWN
+    desk.accept("skype", 12)
+    assert desk.see("skype", "busy", 13) is Kind.ECHO
+    assert desk.status(14) == "dnd"
+    assert desk.publication("skype").confirmed_at == 13
+    assert not desk.publication("skype").overridden
+    assert desk.write("skype", 14).word == "DoNotDisturb"
+    assert desk.see("skype", "dnd", 15) is Kind.ECHO
+    assert desk.why("skype", 16) is Reason.IN_SYNC
+
+
+def test_a_word_taken_for_our_echo_in_between_is_one_again_after_the_window() -> None:
+    desk = Desk("teams", "skype")
+    desk.start(teams="available", skype="available")
+    desk.see("teams", "busy", 10)
+    desk.write("skype", 10)
+    desk.see("skype", "busy", 20)
+    assert desk.see("skype", "dnd", 30) is Kind.OWN
+    assert desk.see("skype", "busy", 40) is Kind.OWN  # it had been seen, so this is by hand
+
+
+def test_a_client_that_comes_back_shows_what_we_wrote_and_not_a_word() -> None:
+    desk = Desk("teams", "skype")
+    desk.start(teams="available", skype="available")
+    desk.see("teams", "busy", 10)
+    desk.write("skype", 10)
+    desk.see("skype", "busy", 12)
+    assert desk.see("skype", "offline", 100) is Kind.DECAY
+    desk.see("teams", "away", 5000)
+    desk.write("skype", 5000)
+    assert desk.see("skype", "busy", 9000) is Kind.ECHO
+    assert desk.entry("skype").mine
+    assert desk.status(9001) == "away"
+    assert desk.write("skype", 9001).word == "Away"
+
+
+@pytest.mark.parametrize("back", ["available", "available+idle", "away"])
+def test_a_client_that_comes_back_idle_shows_what_we_wrote_too(back: str) -> None:
+    desk = Desk("teams", "skype")
+    desk.start(teams="brb", skype="brb")
+    desk.see("teams", "available", 10)
+    desk.write("skype", 10)
+    desk.see("skype", "available", 12)
+    desk.see("skype", "offline", 100)
+    desk.see("skype", "offline", 200)
+    desk.see("teams", "busy", 5000)
+    desk.write("skype", 5000)
+    assert desk.see("skype", back, 9000) is Kind.ECHO
+    assert desk.entry("skype").mine
+    assert desk.status(9100) == "busy"
+
+
+def test_a_client_that_comes_back_with_the_persons_own_word_says_it_anew() -> None:
+    desk = Desk("skype", "teams")
+    desk.start(skype="busy", teams="brb")
+    desk.see("skype", "offline", 100)
+    desk.see("teams", "dnd", 200)
+    assert desk.see("skype", "busy", 9000) is Kind.OWN
+    assert desk.composed(9001).domain == "skype"
+
+
+def test_a_client_that_was_away_for_a_moment_says_nothing_anew() -> None:
+    desk = Desk("skype", "teams")
+    desk.start(skype="busy", teams="brb")
+    desk.see("teams", "dnd", 90)
+    desk.see("skype", "offline", 100)
+    assert desk.see("skype", "busy", 129) is Kind.DECAY
+    assert desk.composed(200).domain == "teams"
+
+
+def test_a_client_that_comes_back_with_another_word_means_it() -> None:
+    desk = Desk("teams", "skype")
+    desk.start(teams="available", skype="available")
+    desk.see("teams", "busy", 10)
+    desk.write("skype", 10)
+    desk.see("skype", "busy", 12)
+    desk.see("skype", "offline", 100)
+    assert desk.see("skype", "dnd", 9000) is Kind.OWN
+    assert desk.entry("skype").left is None
+
+
+def test_what_we_wrote_while_nobody_was_there_and_has_faded_when_they_come_is_ours() -> None:
+    desk = Desk("teams", "skype")
+    desk.start(teams="brb", skype="offline")
+    desk.see("teams", "available", 10)
+    desk.write("skype", 10)
+    assert desk.see("skype", "away", 20) is Kind.DECAY
+    assert desk.entry("skype").mine
+    assert desk.word("skype").faded is None
+
+
+def test_a_chosen_out_of_office_is_no_fade_of_available() -> None:
+    desk = Desk("symphony", "teams")
+    desk.start(symphony="available", teams="available")
+    assert desk.see("symphony", "away+ooo", 10) is Kind.OWN
+    assert desk.status(11) == "away+ooo"
+    assert desk.writing(11) == {"teams": "Away/Away"}
+
+
+def test_what_the_person_chose_just_before_we_would_have_written_it_is_theirs_but_no_news() -> None:
+    desk = Desk("skype", "symphony", rules=Rules())
+    desk.start(skype="available", symphony="away")
+    desk.see("skype", "dnd", 10)
+    assert desk.see("symphony", "busy", 11) is Kind.ECHO
+    assert (desk.word("symphony").status, desk.word("symphony").initial) == (BUSY, False)
+    assert desk.composed(12).domain == "skype"
+    assert desk.status(12) == "dnd"
+    assert desk.writing(12) == {}
+
+
+def test_what_the_person_chose_under_a_pin_holds_when_the_pin_ends() -> None:
+    desk = Desk("skype", "symphony")
+    desk.start(skype="brb", symphony="brb")
+    desk.pin("busy", until=100)
+    assert desk.see("symphony", "busy", 50) is Kind.ECHO
+    assert desk.status(150) == "busy"
+    assert desk.composed(150).domain == "symphony"
+
+
+def test_agreeing_with_a_word_of_unknown_age_does_not_outrank_it() -> None:
+    desk = Desk("skype", "symphony")
+    desk.start(skype="dnd", symphony="away")
+    assert desk.see("symphony", "busy", 3) is Kind.ECHO
+    assert desk.word("symphony").initial
+    assert desk.status(4) == "dnd"
+
+
+def test_nobody_agrees_by_going_offline() -> None:
+    desk = Desk("skype", "teams")
+    desk.start(skype="available", teams="available")
+    desk.see("skype", "busy", 10)
+    assert desk.see("teams", "offline", 11) is Kind.ECHO
+    assert desk.word("teams").status == AVAILABLE
+
+
+def test_a_planned_word_explains_no_fade_before_it_is_written() -> None:
+    desk = Desk("skype", "symphony")
+    desk.start(skype="brb", symphony="brb")
+    desk.pause(paused=True)
+    desk.see("skype", "available", 10)
+    assert desk.see("symphony", "away", 11) is Kind.OWN
+
+
+def test_a_write_only_link_says_nothing_and_is_set_right() -> None:
+    desk = Desk("skype", "symphony", symphony=Direction.WRITE)
+    desk.start(skype="busy", symphony="available")
+    assert desk.entry("symphony").word is None
+    desk.write("symphony", 2)
+    desk.see("symphony", "busy", 3)
+    assert desk.see("symphony", "brb", 20) is Kind.OWN
+    assert desk.entry("symphony").word is None
+    assert desk.writing(21) == {"symphony": "BUSY"}
+
+
+def test_a_write_only_link_does_not_agree_either() -> None:
+    desk = Desk("skype", "symphony", symphony=Direction.WRITE)
+    desk.start(skype="busy", symphony="available")
+    assert desk.see("symphony", "busy", 3) is Kind.ECHO
+    assert desk.entry("symphony").word is None
+
+
+def test_a_write_only_link_that_idles_says_nothing() -> None:
+    desk = Desk("skype", "symphony", symphony=Direction.WRITE)
+    desk.start(skype="busy", symphony="available")
+    assert desk.see("symphony", "offline", 3) is Kind.DECAY
+    assert desk.entry("symphony").word is None
+
+
+def test_a_read_only_link_is_compared_with_nothing_we_would_write() -> None:
+    desk = Desk("skype", "symphony", symphony=Direction.READ)
+    desk.start(skype="available", symphony="away")
+    desk.see("skype", "dnd", 10)
+    assert desk.see("symphony", "busy", 11) is Kind.OWN
+    assert desk.status(12) == "busy"
+    assert desk.why("symphony", 12) is Reason.READ_ONLY
+
+
+def test_a_failed_try_done_after_two_later_writes_is_still_ours() -> None:
+    desk = Desk("teams", "symphony")
+    desk.start(teams="available", symphony="available")
+    desk.see("teams", "busy", 10)
+    desk.begin("symphony", 10)
+    desk.fail("symphony")
+    desk.write("symphony", 11, shown="busy")
+    desk.see("teams", "brb", 20)
+    desk.write("symphony", 20, shown="brb")
+    assert desk.see("symphony", "brb", 25) is Kind.SAME
+    assert desk.see("symphony", "busy", 30) is Kind.ECHO
+    assert desk.entry("symphony").mine
+    assert desk.status(31) == "brb"
+    assert desk.why("symphony", 31) is Reason.REWRITE
+
+
+def test_a_failed_try_is_not_expected_for_ever() -> None:
+    desk = Desk("teams", "symphony")
+    desk.start(teams="available", symphony="available")
+    desk.see("teams", "busy", 10)
+    desk.begin("symphony", 10)
+    desk.fail("symphony")
+    desk.write("symphony", 11, shown="busy")
+    desk.see("teams", "brb", 20)
+    desk.write("symphony", 20, shown="brb")
+    assert desk.see("symphony", "busy", 71) is Kind.OWN
+
+
+def test_an_accepted_try_that_was_seen_to_be_replaced_does_not_come_again() -> None:
+    desk = Desk("teams", "skype")
+    desk.start(teams="available", skype="available")
+    desk.see("teams", "busy", 10)
+    desk.write("skype", 10)
+    desk.see("teams", "brb", 13)
+    desk.write("skype", 13)
+    assert desk.see("skype", "busy", 14) is Kind.ECHO  # the first, not seen until now
+    assert desk.see("skype", "brb", 15) is Kind.ECHO
+    assert desk.entry("skype").earlier == ()
+    assert desk.see("skype", "busy", 16) is Kind.OWN
+
+
+def test_a_value_that_was_there_before_confirms_nothing_while_it_may_be_old() -> None:
+    desk = Desk("teams", "skype")
+    desk.start(teams="brb", skype="brb")
+    desk.see("teams", "available", 10)
+    desk.write("skype", 10)
+    desk.see("teams", "brb", 13)
+    desk.write("skype", 13)
+    assert desk.see("skype", "brb", 15) is Kind.SAME
+    assert desk.publication("skype").confirmed_at is None
+    assert desk.see("skype", "available", 16) is Kind.ECHO  # it came late, and is not the person's
+    assert desk.status(17) == "brb"
+    assert desk.see("skype", "brb", 18) is Kind.ECHO
+    assert desk.see("skype", "brb", 80) is Kind.SAME
+    assert desk.publication("skype").confirmed_at == 80
+
+
+def test_what_lies_under_a_lease_is_no_word_when_the_lease_is_over() -> None:
+    desk = Desk("skype", "teams")
+    desk.start(skype="available", teams="available")
+    desk.sink("teams", leased=True)
+    desk.see("skype", "busy", 10)
+    desk.write("teams", 10, refresh_in=200, expires_in=300)
+    desk.see("teams", "busy", 12)
+    assert desk.see("teams", "away", 400) is Kind.ECHO  # available underneath, idle by now
+    assert not desk.entry("teams").mine
+    assert desk.status(401) == "busy"
+
+
+def test_what_lies_under_a_lease_is_a_word_while_it_holds() -> None:
+    desk = Desk("skype", "teams")
+    desk.start(skype="available", teams="available")
+    desk.see("skype", "busy", 10)
+    desk.write("teams", 10, refresh_in=200, expires_in=300)
+    desk.see("teams", "busy", 12)
+    assert desk.see("teams", "available", 100) is Kind.OWN
+
+
+def test_after_a_word_what_lay_under_a_lease_is_a_word_too() -> None:
+    desk = Desk("skype", "teams")
+    desk.start(skype="available", teams="available")
+    desk.see("skype", "busy", 10)
+    desk.write("teams", 10, refresh_in=200, expires_in=300)
+    desk.see("teams", "busy", 12)
+    assert desk.see("teams", "dnd", 400) is Kind.OWN
+    assert desk.see("teams", "available", 410) is Kind.OWN
+    assert desk.composed(411).domain == "teams"
+
+
+def test_what_a_retracted_lease_reveals_is_no_word() -> None:
+    desk = Desk("skype", "session")
+    desk.start(skype="available", session="available")
+    desk.sink("session", leased=True)
+    desk.see("skype", "away", 10)
+    desk.see("skype", "away", 60)
+    desk.write("session", 60, refresh_in=200, expires_in=300)
+    desk.see("session", "away", 70)
+    desk.take_back("session", 100)
+    assert desk.entry("session").publication is None
+    assert desk.see("session", "available", 110) is Kind.ECHO
+    assert desk.composed(120).domain == "skype"
+
+
+def test_a_retracted_write_that_was_never_seen_may_still_appear() -> None:
+    desk = Desk("skype", "teams")
+    desk.start(skype="available", teams="brb")
+    desk.see("skype", "busy", 10)
+    desk.write("teams", 10, refresh_in=200, expires_in=300)
+    desk.take_back("teams", 12)
+    assert desk.see("teams", "busy", 20) is Kind.ECHO
+    assert desk.see("teams", "brb", 25) is Kind.ECHO
+
+
+def test_a_retracted_write_that_was_seen_does_not_come_again() -> None:
+    desk = Desk("skype", "teams")
+    desk.start(skype="available", teams="brb")
+    desk.see("skype", "busy", 10)
+    desk.write("teams", 10, refresh_in=200, expires_in=300)
+    desk.see("teams", "busy", 11)
+    desk.take_back("teams", 12)
+    desk.see("teams", "brb", 20)
+    desk.see("skype", "dnd", 21)
+    assert desk.see("teams", "busy", 25) is Kind.OWN
+
+
+def test_after_a_word_what_a_retracted_lease_hid_is_a_word_too() -> None:
+    desk = Desk("skype", "teams")
+    desk.start(skype="available", teams="brb")
+    desk.see("skype", "busy", 10)
+    desk.write("teams", 10, refresh_in=200, expires_in=300)
+    desk.see("teams", "busy", 11)
+    desk.take_back("teams", 12)
+    assert desk.see("teams", "dnd", 13) is Kind.OWN
+    assert desk.see("teams", "brb", 20) is Kind.OWN
+
+
+def test_a_version_newer_than_the_answers_is_no_old_value() -> None:
+    desk = Desk("teams", "symphony")
+    desk.start(teams="available", symphony="available")
+    desk.see("teams", "busy", 10)
+    desk.begin("symphony", 10)
+    desk.see("symphony", "offline", 11)
+    desk.accept("symphony", 14, order=500)
+    assert desk.see("symphony", "available", 15, from_=13) is Kind.STALE
+    assert desk.see("symphony", "available", 15, from_=13, order=500) is Kind.STALE
+    assert desk.see("symphony", "available", 15, from_=13, order=600) is not Kind.STALE
+
+
+def test_idle_of_the_same_word_is_a_fade_and_typing_again_ends_it() -> None:
+    desk = Desk("skype", "symphony")
+    desk.start(skype="brb", symphony="brb")
+    desk.see("skype", "available", 10)
+    assert desk.see("skype", "available+idle", 20) is Kind.DECAY
+    assert desk.word("skype").faded_at == 20
+    assert desk.see("skype", "away", 30) is Kind.DECAY
+    assert (str(desk.word("skype").faded), desk.word("skype").faded_at) == ("away", 30)
+    assert desk.see("skype", "available", 40) is Kind.DECAY
+    assert desk.word("skype").faded is None
+    assert desk.word("skype").at == 10
+
+
+def test_the_same_fade_twice_keeps_its_first_time() -> None:
+    desk = Desk("skype", "symphony")
+    desk.start(skype="brb", symphony="brb")
+    desk.see("skype", "available", 10)
+    desk.see("skype", "away", 20)
+    desk.see("skype", "unknown", 21)
+    desk.see("skype", "offline", 25)
+    desk.see("skype", "offline", 30)
+    assert desk.word("skype").faded_at == 25
+
+
+def test_away_where_nothing_fades_to_it_is_a_word() -> None:
+    desk = Desk("skype", "symphony")
+    desk.start(skype="dnd", symphony="dnd")
+    assert desk.see("skype", "away", 10) is Kind.OWN
+
+
+def test_a_fade_of_what_we_wrote_leaves_the_persons_older_word_alone() -> None:
+    desk = Desk("teams", "skype", rules=Rules(compose=Compose.BUSIEST))
+    desk.start(teams="available", skype="brb")
+    desk.see("teams", "busy", 10)
+    desk.write("skype", 10)
+    desk.see("skype", "busy", 11)
+    assert desk.see("skype", "busy+idle", 50) is Kind.DECAY
+    assert desk.word("skype").faded is None
+
+
+def test_a_persons_word_over_ours_is_one_although_it_would_be_a_fade_of_an_older_one() -> None:
+    desk = Desk("teams", "skype")
+    desk.start(teams="brb", skype="available")
+    desk.see("teams", "dnd", 10)
+    desk.write("skype", 10)
+    desk.see("skype", "dnd", 11)
+    assert desk.see("skype", "away", 50) is Kind.OWN
+
+
+def test_versions_are_compared_with_their_like_only() -> None:
+    assert is_older(1, 2)
+    assert not is_older(2, 2)
+    assert is_older("A1", "A2")
+    assert not is_older("A2", "A1")
+    assert not is_older(1, "A2")
+    assert not is_older(None, 2)
+
+
+def test_notes_are_words_of_their_own_and_ours_are_not() -> None:
+    desk = Desk("teams", "session", rules=Rules(notes=True))
+    desk.sink("session", notes=True)
+    desk.see("teams", "busy/call", 1, note="")
+    desk.see("session", "busy/call", 1, note="at lunch")
+    assert desk.composed(2).note == "at lunch"
+    assert desk.entry("teams").note_word is None
+    desk.see("teams", "busy/call", 10, note="in Rome")
+    assert desk.composed(11).note == "in Rome"
+    decision = desk.write("session", 11)
+    assert (decision.reason, decision.word, decision.note) == (Reason.CHANGE, "Busy/InACall", "in Rome")
+    desk.see("session", "busy/call", 12, note="in Rome")
+    assert desk.entry("session").note_word == "at lunch"
+    assert desk.why("session", 13) is Reason.IN_SYNC
+    desk.see("session", "busy/call", 20, note="")
+    assert desk.composed(21).note == ""
+    desk.see("session", "busy/call", 22)
+    assert desk.entry("session").note == ""
+
+
+def test_a_note_on_a_write_only_link_counts_for_nothing() -> None:
+    desk = Desk("teams", "session", rules=Rules(notes=True), session=Direction.WRITE)
+    desk.see("teams", "busy/call", 1)
+    desk.see("session", "busy/call", 1, note="at lunch")
+    assert desk.entry("session").note == "at lunch"
+    assert desk.composed(2).note is None
+
+
+def test_the_first_note_is_as_old_as_the_start() -> None:
+    desk = Desk("teams", "session", rules=Rules(notes=True))
+    desk.restart(100)
+    desk.see("teams", "busy", 150, note="old")
+    assert desk.entry("teams").note_at == 100
+
+
+def test_a_substitute_is_recognised_and_does_not_make_the_write_wrong() -> None:
+    desk = Desk("skype", "symphony")
+    desk.sink("symphony", wire.vocabulary(dnd_as="DO_NOT_DISTURB"))
+    desk.start(skype="available", symphony="available")
+    desk.see("skype", "dnd", 10)
+    assert desk.begin("symphony", 10).word == "DO_NOT_DISTURB"
+    desk.accept("symphony", 11, word="BUSY")
+    assert desk.publication("symphony").written == "BUSY"
+    assert desk.see("symphony", "busy", 12) is Kind.ECHO
+    assert desk.writing(400) == {}
+    assert desk.status(400) == "dnd"
+
+
+def test_a_fade_of_what_we_wrote_and_never_saw_leaves_the_persons_word_alone() -> None:
+    desk = Desk("skype", "symphony")
+    desk.start(skype="brb", symphony="brb")
+    desk.see("skype", "available", 10)
+    desk.write("symphony", 10)
+    assert desk.see("symphony", "away", 20) is Kind.DECAY
+    assert desk.word("symphony").faded is None
+
+
+def test_a_fade_of_ours_is_not_laid_over_an_older_word_that_fades_alike() -> None:
+    desk = Desk("skype", "symphony")
+    desk.start(skype="brb", symphony="busy")
+    desk.see("skype", "available", 10)
+    desk.write("symphony", 10)
+    desk.see("symphony", "available", 11)
+    assert desk.see("symphony", "away", 20) is Kind.DECAY
+    assert desk.word("symphony").faded is None
+
+
+def test_what_a_lease_reveals_does_not_change_the_word_beneath() -> None:
+    desk = Desk("skype", "teams")
+    desk.start(skype="available", teams="available")
+    desk.sink("teams", leased=True)
+    desk.see("skype", "busy", 10)
+    desk.write("teams", 10, refresh_in=200, expires_in=300)
+    desk.see("teams", "busy", 12)
+    desk.see("teams", "busy", 300)
+    assert desk.see("teams", "away", 311) is Kind.ECHO
+    assert desk.word("teams").status == AVAILABLE
+
+
+def test_typing_after_an_idle_first_reading_is_no_word() -> None:
+    desk = Desk("symphony", "skype")
+    desk.start(symphony="brb", skype="available+idle")
+    assert desk.see("symphony", "dnd", 5) is Kind.OWN
+    assert desk.see("skype", "available", 10) is Kind.DECAY
+    assert desk.status(100) == "dnd"
+
+
+def test_a_write_only_link_is_seen_to_be_changed_before_we_wrote() -> None:
+    desk = Desk("skype", "symphony", symphony=Direction.WRITE)
+    desk.start(skype="busy", symphony="available")
+    assert desk.see("symphony", "brb", 10) is Kind.OWN
+
+
+def test_another_word_after_a_short_absence_is_a_word() -> None:
+    desk = Desk("skype", "symphony")
+    desk.start(skype="available", symphony="brb")
+    desk.see("skype", "offline", 10)
+    assert desk.see("skype", "dnd", 15) is Kind.OWN
+
+
+def test_a_repeated_reading_makes_nothing_ours() -> None:
+    desk = Desk("skype", "bems")
+    desk.start(skype="available", bems="available")
+    desk.see("skype", "busy", 10)
+    desk.write("bems", 10)
+    desk.see("skype", "available", 13)
+    desk.write("bems", 13)
+    assert desk.see("bems", "available", 14) is Kind.SAME
+    assert not desk.entry("bems").mine
+
+
+def test_offline_confirms_nothing() -> None:
+    desk = Desk("skype", "teams")
+    desk.start(skype="available", teams="available")
+    desk.see("skype", "dnd", 10)
+    desk.write("teams", 10)
+    assert desk.see("teams", "offline", 20) is Kind.ECHO
+    assert desk.publication("teams").confirmed_at is None
+
+
+def test_a_reading_begun_before_the_write_confirms_nothing() -> None:
+    desk = Desk("skype", "symphony")
+    desk.start(skype="available", symphony="available")
+    desk.see("skype", "busy", 10)
+    desk.begin("symphony", 10)
+    assert desk.see("symphony", "busy", 11, from_=9) is Kind.ECHO
+    assert desk.publication("symphony").confirmed_at is None
+
+
+def test_a_write_the_person_replaced_is_not_revived_by_what_they_choose_later() -> None:
+    desk = Desk("teams", "skype")
+    desk.start(teams="available", skype="available")
+    desk.see("teams", "busy", 10)
+    desk.write("skype", 10)
+    desk.see("skype", "busy", 11)
+    desk.see("skype", "dnd", 20)
+    desk.see("teams", "busy/meeting", 30)
+    assert desk.see("skype", "busy", 31) is Kind.ECHO  # just what we would write
+    assert desk.publication("skype").overridden
+    assert not desk.entry("skype").mine
+
+
+def test_a_first_reading_of_what_we_wrote_blindly_is_no_word() -> None:
+    desk = Desk("skype", "symphony")
+    desk.see("skype", "busy", 1)
+    desk.write("symphony", 60)
+    assert desk.see("symphony", "busy", 61) is Kind.ECHO
+    assert desk.entry("symphony").word is None
+    assert desk.see("symphony", "offline", 70) is Kind.DECAY
+    assert desk.entry("symphony").word is None
+
+
+def test_a_repeated_note_is_not_newer() -> None:
+    desk = Desk("teams", "skype", rules=Rules(notes=True))
+    desk.see("teams", "busy", 1, note="")
+    desk.see("teams", "busy", 10, note="in Rome")
+    desk.see("teams", "busy", 50, note="in Rome")
+    assert desk.entry("teams").note_at == 10
+
+
+def test_a_returned_status_that_comes_again_is_ours() -> None:
+    desk = Desk("teams", "symphony")
+    desk.start(teams="available", symphony="available")
+    desk.see("teams", "busy", 10)
+    desk.write("symphony", 10, shown="brb")
+    assert desk.see("symphony", "busy", 20) is Kind.ECHO
+    assert desk.see("symphony", "brb", 30) is Kind.ECHO
+    assert desk.entry("symphony").mine
+
+
+def test_a_retracted_lease_that_still_shows_reveals_later() -> None:
+    desk = Desk("skype", "session")
+    desk.start(skype="available", session="available")
+    desk.see("skype", "away", 10)
+    desk.see("skype", "away", 60)
+    desk.write("session", 60, refresh_in=200, expires_in=300)
+    desk.see("session", "away", 70)
+    desk.take_back("session", 100)
+    assert desk.see("session", "away", 105) is Kind.SAME
+    assert desk.see("session", "available", 110) is Kind.ECHO
+
+
+def test_what_is_beneath_is_the_last_thing_that_was_not_ours() -> None:
+    desk = Desk("teams", "skype")
+    desk.start(teams="available", skype="available")
+    desk.see("teams", "busy", 10)
+    desk.write("skype", 10)
+    desk.see("skype", "busy", 11)
+    assert desk.entry("skype").beneath == AVAILABLE
+    desk.see("skype", "offline", 20)
+    assert desk.entry("skype").beneath == AVAILABLE
+    desk.see("skype", "dnd", 30)
+    assert str(desk.entry("skype").beneath) == "dnd"
+
+
+def test_a_word_that_already_showed_does_not_grow_younger() -> None:
+    desk = Desk("skype", "symphony")
+    desk.start(skype="brb", symphony="busy")
+    desk.see("skype", "dnd", 10)
+    assert desk.see("symphony", "busy", 11) is Kind.SAME
+    assert (desk.word("symphony").at, desk.word("symphony").initial) == (0, True)
+
+
+def test_what_was_said_before_our_write_and_shows_again_long_after_is_a_word() -> None:
+    desk = Desk("skype", "symphony")
+    desk.start(skype="brb", symphony="brb")
+    desk.see("skype", "available", 10)
+    desk.write("symphony", 10)
+    desk.see("symphony", "away", 20)
+    assert desk.see("symphony", "brb", 100) is Kind.OWN
+
+
+def test_what_fades_after_a_lease_revealed_it_is_the_persons_word_that_fades() -> None:
+    desk = Desk("skype", "teams")
+    desk.start(skype="available", teams="available")
+    desk.see("skype", "busy", 10)
+    desk.write("teams", 10, refresh_in=200, expires_in=300)
+    desk.see("teams", "busy", 12)
+    desk.see("teams", "busy", 309)
+    assert desk.see("teams", "available", 311) is Kind.ECHO
+    assert desk.see("teams", "away", 320) is Kind.DECAY
+    assert str(desk.word("teams").faded) == "away"
+
+
+def test_what_was_idle_beneath_a_lease_may_be_awake_when_it_ends() -> None:
+    desk = Desk("skype", "teams")
+    desk.start(skype="available", teams="available+idle")
+    desk.see("skype", "busy", 10)
+    desk.write("teams", 10, refresh_in=200, expires_in=300)
+    desk.see("teams", "busy", 12)
+    desk.see("teams", "busy", 309)
+    assert desk.see("teams", "available", 311) is Kind.ECHO
+
+
+def test_a_write_is_confirmed_once() -> None:
+    desk = Desk("skype", "symphony")
+    desk.start(skype="brb", symphony="brb")
+    desk.see("skype", "available", 10)
+    desk.write("symphony", 10)
+    desk.see("symphony", "available", 11)
+    desk.see("symphony", "away", 20)
+    desk.see("symphony", "available", 30)
+    assert desk.publication("symphony").confirmed_at == 11
+
+
+def test_an_idle_first_reading_that_wakes_is_awake() -> None:
+    desk = Desk("skype", "symphony")
+    desk.start(skype="available+idle", symphony="brb")
+    desk.see("skype", "available", 10)
+    assert str(desk.word("skype").effective(100, 30)) == "available"
+
+
+def test_a_failed_try_done_after_the_persons_next_word_is_still_ours() -> None:
+    desk = Desk("teams", "skype")
+    desk.start(teams="available", skype="available")
+    desk.see("teams", "busy", 10)
+    desk.begin("skype", 10)
+    desk.fail("skype")
+    desk.write("skype", 11)
+    desk.see("skype", "busy", 12)
+    assert desk.see("skype", "dnd", 20) is Kind.OWN
+    assert desk.see("skype", "busy", 30) is Kind.ECHO
+    assert desk.status(31) == "dnd"
+
+
+def test_a_retracted_write_may_still_appear_after_a_later_one_was_seen_but_not_for_ever() -> None:
+    for at, kind in ((40, Kind.ECHO), (80, Kind.OWN)):
+        desk = Desk("skype", "teams")
+        desk.start(skype="available", teams="brb")
+        desk.see("skype", "busy", 10)
+        desk.write("teams", 10, refresh_in=200, expires_in=300)
+        desk.take_back("teams", 12)
+        desk.see("skype", "dnd", 20)
+        desk.write("teams", 20)
+        assert desk.see("teams", "dnd", 30) is Kind.ECHO
+        assert desk.see("teams", "busy", at) is kind
+
+
+def test_after_a_word_nothing_comes_back_by_itself_that_was_there_before() -> None:
+    desk = Desk("teams", "skype")
+    desk.start(teams="available", skype="available")
+    desk.see("teams", "busy", 10)
+    desk.write("skype", 10)
+    desk.see("teams", "brb", 13)
+    desk.write("skype", 13)
+    assert desk.see("skype", "dnd", 14) is Kind.OWN
+    assert desk.see("skype", "available", 15) is Kind.OWN
+
+
+def test_what_is_the_persons_and_fades_does_not_become_ours() -> None:
+    desk = Desk("skype", "bems")
+    desk.start(skype="available", bems="available")
+    desk.see("skype", "busy", 10)
+    desk.write("bems", 10)
+    desk.see("skype", "available", 13)
+    desk.write("bems", 13)
+    assert desk.see("bems", "available+idle", 14) is Kind.DECAY
+    assert not desk.entry("bems").mine
+    assert str(desk.word("bems").faded) == "available+idle"

@@ -1,0 +1,49 @@
+"""After a pin the person's own word is written back to where they said it; what shows then is theirs again."""
+
+from __future__ import annotations
+
+from presence_syncd.connectors.symphony.wire import vocabulary
+from presence_syncd.core.compose import compose
+from presence_syncd.core.entry import Entry, Observation
+from presence_syncd.core.observe import observe
+from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, Status
+from presence_syncd.core.publication import Accepted, accept, begin
+from presence_syncd.core.reconcile import Reason, Sink, is_proven, reconcile
+from presence_syncd.core.view import Rules, View
+
+RULES = Rules(settle=0.0, settle_fade=0.0)
+WORDS = vocabulary("BUSY", "OFFLINE")
+START = 1000.0
+
+
+def seen(view: View, status: Status, at: float) -> View:
+    return observe(view, "symphony", Observation(status, str(status), at, at), WORDS, RULES)[0]
+
+
+def after_a_pin() -> View:
+    """Available, said in Symphony; pinned busy there by us; unpinned, and written back."""
+    view = seen(View({"symphony": Entry(), "teams": Entry()}, START), AVAILABLE, START + 1)
+    view = accept(begin(view, "symphony", "BUSY", BUSY, 45.0, START + 5), "symphony", Accepted(shown=BUSY), START + 6)
+    view = begin(view, "symphony", "AVAILABLE", AVAILABLE, 45.0, START + 9, restores=True)
+    return accept(view, "symphony", Accepted(shown=AVAILABLE, expires_in=300.0, refresh_in=200.0), START + 10)
+
+
+def test_what_is_written_back_is_the_persons_and_proves_them_elsewhere() -> None:
+    for view in (after_a_pin(), seen(after_a_pin(), AVAILABLE, START + 12)):
+        assert not view.entries["symphony"].mine
+        composed = compose(view, RULES, START + 13)
+        assert composed is not None
+        assert composed.domain == "symphony"
+        assert is_proven(view, composed, "teams", RULES, START + 13)
+
+
+def test_read_back_after_something_else_was_shown_it_is_theirs_too() -> None:
+    view = seen(seen(after_a_pin(), AWAY, START + 11), AVAILABLE, START + 12)
+    assert not view.entries["symphony"].mine
+
+
+def test_a_lease_that_holds_it_up_is_not_taken_back() -> None:
+    view = seen(after_a_pin(), AVAILABLE, START + 12)
+    sink = Sink("symphony", WORDS, leased=True)
+    decision = reconcile(view.put("teams", Entry(live_at=START)), sink, RULES, START + 13)
+    assert decision.reason is Reason.IN_SYNC

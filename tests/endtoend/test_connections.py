@@ -1,0 +1,109 @@
+"""Connections of their own, as links to Skype and BlackBerry have: who is not touched keeps them, and none leaks."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from presence_syncd import config, tenant
+from presence_syncd.boxes import PEOPLE
+from presence_syncd.config import Config
+from presence_syncd.daemon import Daemon
+from presence_syncd.engine.place import Placed
+from presence_syncd.tenant import Tenant
+from tests.endtoend.office import until
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Real sockets are served by uvicorn, which is asyncio's."""
+    return "asyncio"
+
+
+@asynccontextmanager
+async def ring(folder: Path) -> AsyncIterator[tuple[Tenant, Config, Daemon]]:
+    """The tenant, its configuration, and a daemon that has read everybody everywhere."""
+    made = tenant.make(folder, quick=True)
+    for person in PEOPLE:
+        made.boxes["teams"].act(person, "enter")
+        made.boxes["skype"].act(person, "Online")
+    async with anyio.create_task_group() as services:
+        made.start(services)
+        read = config.load(made.configuration({"settle": "0s"}, "127.0.0.1:0"))
+        daemon = Daemon(read, rng=random.Random(1))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(daemon.run)
+            await until(lambda: all(is_settled(daemon, person) for person in PEOPLE))
+            yield made, read, daemon
+            tasks.cancel_scope.cancel()
+        services.cancel_scope.cancel()
+
+
+def is_settled(daemon: Daemon, person: str) -> bool:
+    """Whether all was read, and Skype is being listened to."""
+    task = daemon.tasks.get(person)
+    return (
+        task is not None
+        and all(entry.live_at is not None for entry in task.board.view.entries.values())
+        and link(daemon, person, "skype").state in ("listen", "events")
+        and link(daemon, person, "blackberry").state == "following"
+    )
+
+
+def link(daemon: Daemon, person: str, service: str) -> Placed:
+    return next(each for each in daemon.tasks[person].links if each.service == service)
+
+
+def ports(client: httpx.AsyncClient | None) -> set[int]:
+    """The local ports of a client's connections."""
+    assert client is not None
+    transport: Any = client._transport
+    streams = [each._connection._network_stream for each in transport._pool.connections if each._connection]
+    return {stream.get_extra_info("socket").getsockname()[1] for stream in streams}
+
+
+async def test_untouched_accounts_keep_their_long_polls_and_removed_ones_close_theirs(tmp_path: Path) -> None:
+    async with ring(tmp_path) as (made, read, daemon):
+        kept = {who: link(daemon, who, "skype")._own for who in ("alice", "carol")}
+        sockets = {who: ports(client) for who, client in kept.items()}
+        gone = link(daemon, "bob", "skype")
+        closed = gone._own
+        assert all(sockets.values())
+        done = await daemon.reload(replace(read, accounts=tuple(a for a in read.accounts if a.name != "bob")))
+        assert done.removed == ("bob",)
+        assert gone._own is None
+        assert closed is not None
+        assert closed.is_closed
+        await anyio.sleep(0.5)
+        for who, client in kept.items():
+            assert link(daemon, who, "skype")._own is client
+            assert ports(client) == sockets[who]
+        made.boxes["skype"].act("alice", "Busy")
+        await until(lambda: made.boxes["symphony"].shows("alice") == "BUSY")
+        assert ports(kept["alice"]) == sockets["alice"]
+
+
+async def test_accounts_that_die_again_and_again_leak_no_connection(tmp_path: Path) -> None:
+    async with ring(tmp_path) as (made, _, daemon):
+        await anyio.sleep(0.5)
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(3):
+            clients = [each._own for each in daemon.tasks["alice"].links]
+            daemon.kill("alice")
+            await until(lambda clients=clients: all(c is None or c.is_closed for c in clients))  # type: ignore[misc]
+            await until(lambda: link(daemon, "alice", "skype")._own is not None and is_settled(daemon, "alice"))
+        await anyio.sleep(1)
+        after = len(os.listdir("/proc/self/fd"))
+        print(f"{before} files open before, {after} after three deaths")
+        assert after <= before + 6  # pools may hold some more; each death opens and closes about ten
+        made.boxes["symphony"].act("alice", "BUSY")
+        await until(lambda: made.boxes["skype"].shows("alice") == "Busy")

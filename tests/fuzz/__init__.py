@@ -1,0 +1,4 @@
+"""Every reader of what comes from outside, given anything: it raises errors of our tree or none, and always ends.
+
+`test_fuzz.py` does it by hypothesis; `python -m tests.fuzz` by atheris, guided by coverage, where that is installed.
+"""

@@ -1,0 +1,216 @@
+"""What must hold (DESIGN §4), judged from what people did and what the services show, never from the daemon's opinion.
+
+The one rule: each is one function with the sentence it checks; it returns what is broken, with the numbers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from presence_syncd.core.presence import AVAILABLE, Status
+from tests.simulation.world import Said, World, Wrote
+
+SLACK = 20.0
+"""Seconds that what was under way may take to arrive."""
+MOST_CONNECTIONS = 6
+"""Connections a link may have open, its share of the pools included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """One broken invariant: its name, and what was seen."""
+
+    name: str
+    said: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.said}"
+
+
+def last_word_wins(world: World, person: str, words: list[Said]) -> list[Broken]:
+    """§4 Echo: the person's last word wins everywhere it can be shown, within its bound.
+
+    Of words said within a second any may be the last, but everybody must agree on one of them.
+    """
+    if not words:
+        return []
+    wrong = [_disagreeing(world, person, word, crossed=len(words) > 1) for word in words]
+    if not all(wrong):
+        return []
+    said = " or ".join(f"{word.status} in {word.desk}" for word in words)
+    return [Broken("last word wins", f"{person} said {said}; but {'; or '.join(', '.join(each) for each in wrong)}")]
+
+
+def _disagreeing(world: World, person: str, word: Said, *, crossed: bool) -> list[str]:
+    """The services that do not show a word, as text. Where two words crossed, the own one may have been put back."""
+    wrong = []
+    for name in world.links(person):
+        desk = world.desks[name]
+        right = desk.right(person, word.status) if crossed or name != word.desk else frozenset()
+        right |= {word.status} if name == word.desk else set()
+        is_ours = name == word.desk or world.direction(person, name) != "read"
+        if right and is_ours and desk.shown(person) not in right:
+            wrong.append(f"{name} shows {desk.shown(person)}, right is {' or '.join(sorted(map(str, right)))}")
+    return wrong
+
+
+def no_write_makes_a_write(world: World, person: str, since: float) -> list[Broken]:
+    """§4 Echo: after that nothing is written except refreshes; no write makes a write.
+
+    What was accepted and does not show may be written once more (mapping §4.3: one re-write, then it is shadowed).
+    """
+    earlier = {(w.desk, w.word) for w in world.facts.wrote if w.person == person and w.at <= since}
+    later = [w for w in world.facts.wrote if w.person == person and w.at > since]
+    once = Counter((w.desk, w.word) for w in later if not _renews(world, w))
+    wrong = [w for w in later if (w.desk, w.word) not in earlier or once[w.desk, w.word] > 1]
+    if len(later) > 40:
+        wrong = later
+    return [Broken("no write makes a write", f"{person}: {_listed(wrong)}")] if wrong else []
+
+
+def _renews(world: World, wrote: Wrote) -> bool:
+    return world.desks[wrote.desk].leased and "clear" not in wrote.word
+
+
+def writes_are_bounded(world: World, person: str, since: float, until: float) -> list[Broken]:
+    """§4: writes per change are bounded: a word costs each service one state, in at most four calls, once repeated."""
+    broken = []
+    for name in world.links(person):
+        told = [w for w in world.facts.wrote if w.person == person and w.desk == name and since <= w.at <= until]
+        if len(told) > 10:
+            broken.append(Broken("writes are bounded", f"{person}: {_listed(told)}"))
+    return broken
+
+
+def lapses(world: World, person: str) -> int:
+    """How many sessions of ours have lapsed so far."""
+    return sum(getattr(world.desks[name], "lapsed", lambda _: 0)(person) for name in world.links(person))
+
+
+def no_session_lapses(world: World, person: str, before: int, words: list[Said]) -> list[Broken]:
+    """§4 Evidence: no session of a present person lapses while its service is reachable."""
+    lapsed = lapses(world, person) - before
+    typed = world.last_awake(person, world.now(), "")
+    proven = bool(words) and all(word.desk != "teams" for word in words) and typed >= world.now() - 1
+    if lapsed and proven:
+        return [Broken("no session lapses", f"{person}: {lapsed} after {', '.join(str(w.status) for w in words)}")]
+    return []
+
+
+def available_needs_evidence(world: World) -> list[Broken]:
+    """§4 Evidence: nobody is shown, or refreshed, Available without proof that they are there."""
+    broken = []
+    for wrote in world.facts.wrote:
+        if not world.desks[wrote.desk].leased or "setPresence Available" not in wrote.word:
+            continue
+        typed = world.last_awake(wrote.person, wrote.at, wrote.desk)
+        if wrote.at - typed > world.evidence(wrote.person) + 2 * SLACK and not _is_pinned(
+            world, wrote.person, wrote.at
+        ):
+            broken.append(Broken("available needs evidence", f"{_told(wrote)}, typed last at {typed:.0f}"))
+    return broken[:3]
+
+
+def _is_pinned(_world: World, _person: str, _at: float) -> bool:
+    """Nobody is pinned as available here."""
+    return False
+
+
+def only_what_was_said_is_written(world: World) -> list[Broken]:
+    """§4 Echo: unknown never becomes available: each write that claims somebody is there was said by the person before."""
+    broken = []
+    for wrote in world.facts.wrote:
+        meant = _claims_presence(wrote.desk, wrote.word)
+        if not meant:
+            continue
+        said = [word for word in world.facts.said if word.person == wrote.person and word.at <= wrote.at]
+        if world.last_awake(wrote.person, wrote.at, "") > 0:  # a client that is used says available by itself
+            continue
+        if not any(_may_become(word.status, wrote.desk, world) for word in said):
+            broken.append(Broken("only what was said is written", f"{_told(wrote)}; {len(said)} words before"))
+    return broken[:3]
+
+
+def _claims_presence(desk: str, word: str) -> bool:
+    """Whether a write says that somebody is there and free."""
+    available = {"teams": "setPresence Available/Available", "symphony": "AVAILABLE", "skype": "Online"}
+    return word == available.get(desk, "available")
+
+
+def _may_become(status: Status, desk: str, world: World) -> bool:
+    return world.desks[desk].told.get(status.awake) == AVAILABLE
+
+
+def silenced_accounts_are_not_written(world: World) -> list[Broken]:
+    """§4: an account that is paused, or opted out, gets no write."""
+    broken = []
+    for person, spans in world.facts.silenced.items():
+        for since, until in spans:
+            for w in world.facts.wrote:
+                if w.person == person and since + SLACK < w.at < until and "clear" not in w.word:  # a farewell may
+                    broken.append(Broken("silenced accounts are not written", f"{_told(w)}, silent since {since:.0f}"))
+    return broken[:3]
+
+
+def read_only_links_are_not_written(world: World) -> list[Broken]:
+    """§2: a link of direction `read` gets no write."""
+    return [
+        Broken("read-only links are not written", _told(w))
+        for w in world.facts.wrote
+        if w.desk in world.links(w.person) and world.direction(w.person, w.desk) == "read"
+    ][:3]
+
+
+def budgets_are_kept(world: World) -> list[Broken]:
+    """§4 Budget: no more requests than the bucket of a login holds, in any span, in each life of the daemon."""
+    broken = []
+    for name, asked in world.facts.requests.items():
+        rate, burst = LIMITS[world.desks[name].kind]
+        for life in range(1, world.life + 1):
+            times = [at for at, of in asked if of == life]
+            if (over := _most_over(times, rate)) > burst + 1:
+                broken.append(Broken("budgets are kept", f"{name}: {over:.0f} above {rate}/s in life {life}"))
+    return broken
+
+
+LIMITS = {"graph": (40.0, 80.0), "symphony": (10.0, 20.0), "ucwa": (200.0, 400.0), "bems": (50.0, 100.0)}
+"""Requests per second and at once, by kind: as documented in the sheets."""
+
+
+def _most_over(times: list[float], rate: float) -> float:
+    """The most by which any span of times has more than its rate grants."""
+    most = level = 0.0
+    last = 0.0
+    for at in times:
+        level = max(0.0, level - (at - last) * rate) + 1
+        last, most = at, max(most, level)
+    return most
+
+
+def memory_is_bounded(world: World) -> list[Broken]:
+    """§4 Board, §3: no queue: what is kept of an account, and what is open for it, does not grow with its history."""
+    broken = []
+    for name, record in world.disk.store.records.items():
+        for domain, entry in (record.view.entries if record.view else {}).items():
+            if len(entry.earlier) > 8 or len(entry.writes) > 60:
+                broken.append(
+                    Broken("memory is bounded", f"{name} {domain}: {len(entry.earlier)}, {len(entry.writes)}")
+                )
+    links = sum(len(world.links(person)) for person in world.people)
+    if world.cable.connections > MOST_CONNECTIONS * links + 32:
+        broken.append(Broken("memory is bounded", f"{world.cable.connections} connections for {links} links"))
+    return broken
+
+
+def nothing_broke(world: World) -> list[Broken]:
+    """§4 Supervisor: whatever services and the network do, nothing in the daemon breaks."""
+    return [Broken("nothing broke", text) for text in world.facts.broke[:3]]
+
+
+def _told(wrote: Wrote) -> str:
+    return _listed([wrote])
+
+
+def _listed(writes: list[Wrote]) -> str:
+    return ", ".join(f"{w.at:.1f} {w.desk} {w.word} of {w.person}" for w in writes[:6])

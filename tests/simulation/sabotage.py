@@ -1,0 +1,157 @@
+"""Bugs put in on purpose: each must be found by the simulation within 200 seeds.
+
+The one rule: a bug is one function of the daemon, exchanged while a run lasts; the daemon knows nothing of it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from presence_syncd.core import observe as observing
+from presence_syncd.core.entry import Kind, Publication
+from presence_syncd.core.presence import AVAILABLE
+from presence_syncd.core.reconcile import Decision, Reason
+from presence_syncd.core.view import View
+from presence_syncd.engine import budget as budgets
+from tests.simulation import stores
+
+Bug = Callable[[], list[tuple[object, str, Any]]]
+
+
+accounts: Any = importlib.import_module("presence_syncd.engine.account")
+boards: Any = importlib.import_module("presence_syncd.engine.board")
+
+
+def _there(publication: Publication | None) -> Publication:
+    assert publication is not None
+    return publication
+
+
+def _no_before_window() -> list[tuple[object, str, Any]]:
+    """What was shown before a write is not remembered: an old reading is taken for the person's word."""
+    real = accounts.begin
+
+    def begin(view: View, domain: str, *args: Any, **options: Any) -> View:
+        after: View = real(view, domain, *args, **options)
+        entry = after.entries[domain]
+        return after.put(domain, replace(entry, publication=replace(_there(entry.publication), before=frozenset())))
+
+    return [(accounts, "begin", begin)]
+
+
+def _echo_as_own() -> list[tuple[object, str, Any]]:
+    """What we wrote is not recognised when it is read back."""
+    real = observing._kind
+
+    def kind(*args: Any, **options: Any) -> Kind:
+        found = real(*args, **options)
+        return Kind.OWN if found is Kind.ECHO else found
+
+    return [(observing, "_kind", kind)]
+
+
+def _no_take_back() -> list[tuple[object, str, Any]]:
+    """A lease that is not true any more is not taken back."""
+    real = accounts.reconcile
+
+    def reconcile(*args: Any) -> Decision:
+        decision = real(*args)
+        return Decision(Reason.HELD) if decision.reason is Reason.RETRACT else decision
+
+    return [(accounts, "reconcile", reconcile)]
+
+
+def _refresh_without_evidence() -> list[tuple[object, str, Any]]:
+    """Available is renewed whoever is there."""
+    from presence_syncd.core import reconcile as reconciling
+
+    return [(reconciling, "is_proven", lambda *_: True), (accounts, "is_proven", lambda *_: True)]
+
+
+def _forget_publication_on_crash() -> list[tuple[object, str, Any]]:
+    """What was written before a crash is not known after it."""
+    real = stores.CrashStore.load
+
+    async def load(self: stores.CrashStore) -> dict[str, Any]:
+        return {name: replace(record, view=_forgetful(record.view)) for name, record in (await real(self)).items()}
+
+    return [(stores.CrashStore, "load", load)]
+
+
+def _forgetful(view: View | None) -> View | None:
+    if view is None:
+        return None
+    entries = {d: replace(e, publication=None, earlier=(), mine=False) for d, e in view.entries.items()}
+    return replace(view, entries=entries)
+
+
+def _unknown_is_available() -> list[tuple[object, str, Any]]:
+    """A service that does not know is taken to say available."""
+    real = boards.observe
+
+    def observe(view: View, domain: str, seen: Any, *args: Any, **options: Any) -> Any:
+        return real(view, domain, seen if seen.status.is_known else replace(seen, status=AVAILABLE), *args, **options)
+
+    return [(boards, "observe", observe)]
+
+
+def _write_while_paused() -> list[tuple[object, str, Any]]:
+    """The pause is not looked at."""
+    real = accounts.reconcile
+    return [(accounts, "reconcile", lambda view, *rest: real(replace(view, paused=False), *rest))]
+
+
+def _no_refresh() -> list[tuple[object, str, Any]]:
+    """Leases are not renewed."""
+    real = accounts.accept
+
+    def accept(view: View, domain: str, answer: Any, now: float) -> View:
+        after: View = real(view, domain, replace(answer, refresh_in=None), now)
+        return after
+
+    return [(accounts, "accept", accept)]
+
+
+def _no_retry() -> list[tuple[object, str, Any]]:
+    """A write that failed is taken for done."""
+    return [(accounts, "fail", lambda view, domain: accounts.accept(view, domain, accounts.Accepted(), 0.0))]
+
+
+def _no_budget() -> list[tuple[object, str, Any]]:
+    """Requests are sent without waiting for the budget."""
+
+    async def take(self: Any, *_: Any) -> None:
+        return None
+
+    return [(budgets.Budget, "take", take)]
+
+
+BUGS: Mapping[str, Bug] = {
+    "no-before-window": _no_before_window,
+    "echo-as-own": _echo_as_own,
+    "no-take-back": _no_take_back,
+    "refresh-without-evidence": _refresh_without_evidence,
+    "forget-publication-on-crash": _forget_publication_on_crash,
+    "unknown-is-available": _unknown_is_available,
+    "write-while-paused": _write_while_paused,
+    "no-refresh": _no_refresh,
+    "no-retry": _no_retry,
+}
+"""The bugs, by name."""
+
+
+@contextmanager
+def sabotaged(name: str) -> Iterator[None]:
+    """Put a bug in, and take it out again. Raises KeyError for one that is not known."""
+    changes = [(owner, key, getattr(owner, key), bug) for owner, key, bug in BUGS[name]()]
+    try:
+        for owner, key, _, bug in changes:
+            setattr(owner, key, bug)
+        yield
+    finally:
+        for owner, key, real, _ in changes:
+            setattr(owner, key, real)

