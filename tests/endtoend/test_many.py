@@ -29,8 +29,8 @@ from presence_syncd.store.store import Record
 from tests.endtoend.office import until
 
 MANY = 10_000
-RELOAD = 2.0
-"""Seconds of this process a reload of everybody may take; others may keep the machine busy."""
+RELOAD = 0.5
+"""Share of what a start of everybody costs that a reload of everybody may cost: it is no restart."""
 SPREAD = 100.0
 """Seconds over which the renewals of everybody are spread."""
 LATE = 5.0
@@ -115,8 +115,10 @@ async def test_ten_thousand_accounts_reload_quickly_and_renew_in_time(monkeypatc
     store.records = dict(leases(config, time.time(), random.Random(3)))
     daemon = Daemon(config, store=store, carriers=carriers, rng=random.Random(4))
     async with anyio.create_task_group() as tasks:
+        before = time.process_time()
         tasks.start_soon(daemon.run)
-        await until(lambda: all_read(daemon), 30)
+        await until(lambda: all_read(daemon), 60)
+        started = time.process_time() - before
         await anyio.sleep(3)  # renewals are under way
         gaps: list[float] = []
         tasks.start_soon(watch_gaps, gaps)
@@ -136,9 +138,9 @@ async def test_ten_thousand_accounts_reload_quickly_and_renew_in_time(monkeypatc
         late = lateness(daemon)
         slack = value(daemon, "refresh_slack_seconds_count")
         print(f"{MANY} accounts: reload {seconds:.3f} s, of the same {same:.3f} s, of another policy {everybody:.3f} s")
-        print(f"loop stopped at most {stopped:.3f} s ({calm:.3f} s before); {slack} renewed, latest {late:.2f} s late")
+        print(f"a start took {started:.3f} s; the loop stopped at most {stopped:.3f} s ({calm:.3f} s before); {slack} renewed, latest {late:.2f} s late")
         assert (done.changed, done.removed) == ((second.name,), (first.name,))
-        assert max(seconds, same, everybody) < RELOAD
+        assert max(seconds, same, everybody) < RELOAD * started
         assert slack
         assert late < LATE
         assert not daemon.metrics.registry.get_sample_value(
