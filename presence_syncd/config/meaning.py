@@ -26,6 +26,7 @@ def check(config: Config, known: frozenset[str], findings: Findings) -> None:
     services = dict(_make_services(config, findings))
     findings.errors.extend(_mapping(config, services))
     findings.errors.extend(_relative_paths(config))
+    findings.errors.extend(_misfits(config))
     findings.errors.extend(_same_person_twice(config, services))
     findings.errors.extend(_unordered_writers(config))
     findings.errors.extend(_nothing_written(config))
@@ -59,6 +60,15 @@ def _relative_paths(config: Config) -> Iterator[Problem]:
             file = value.file if isinstance(value, SecretRef) else value
             if isinstance(file, Path) and not file.is_absolute():
                 yield origin.problem(path, "legal is an absolute path, one that starts with /")
+
+
+def _misfits(config: Config) -> Iterator[Problem]:
+    """A link and its service are each right by themselves and do not fit together."""
+    for account in config.accounts:
+        for name, link in account.links.items():
+            found = link.misfit(config.services[name]) if name in config.services else None
+            if found is not None:
+                yield link_origin(account, name).problem((found[0],), found[1])
 
 
 def _same_person_twice(config: Config, services: dict[str, Service]) -> Iterator[Problem]:

@@ -172,6 +172,11 @@ class LinkSettings(Table):
 
     direction: Direction = Direction.BOTH
 
+    def misfit(self, service: ServiceSettings) -> tuple[str, str] | None:
+        """Say which key cannot be served by the login of this service, and why; None if all can."""
+        del service  # most links fit every login of their kind
+        return None
+
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
 """A name in configuration, logs and metrics: letters, digits, `.`, `_`, `@`, `-`, at most 64."""

@@ -117,10 +117,10 @@ class SymphonyLinkSettings(LinkSettings):
     """One person of a pod."""
 
     user_id: int | None = Field(default=None, ge=0, lt=2**63, description="the user's id (64-bit integer)")
-    username: str | None = Field(default=None, min_length=1, description="obo: the username, in place of the id")
+    username: str | None = Field(default=None, min_length=1, description="app: the username, in place of the id")
     external: bool = Field(
         default=False,
-        description="admin: a user of another company, who can be read only, once in five minutes",
+        description="bot: a user of another company, who can be read only, once in five minutes",
     )
 
     @model_validator(mode="after")
@@ -131,3 +131,12 @@ class SymphonyLinkSettings(LinkSettings):
         if self.external and (self.user_id is None or self.direction is not Direction.READ):
             raise ValueError('an external user needs user_id and direction = "read"')
         return self
+
+    def misfit(self, service: ServiceSettings) -> tuple[str, str] | None:
+        """A service account finds users by id only; an app acts as users of its own company only."""
+        is_obo = isinstance(service, SymphonySettings) and service.is_obo
+        if self.username is not None and not is_obo:
+            return "username", "the service account (bot) finds users by user_id only; username is for app"
+        if self.external and is_obo:
+            return "external", "a user of another company is read by a service account (bot), not by app"
+        return None
