@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from presence_syncd.connectors.fields import SecretRef
 from presence_syncd.core.entry import Observation
-from presence_syncd.errors import AuthRejected, RateLimited, Rejected, RemoteProtocolError, Unavailable
+from presence_syncd.errors import AuthRejected, RateLimited, Rejected, RemoteProtocolError, ServiceError, Unavailable
 
 MAX_BODY = 1024 * 1024
 """Largest body read unless a request says otherwise, in bytes."""
@@ -108,6 +108,13 @@ class Wake:
 
 
 @dataclass(frozen=True, slots=True)
+class HangUp:
+    """Give up the link's own long poll, if one is out: `error` is raised where it waits. Sent back: None."""
+
+    error: ServiceError
+
+
+@dataclass(frozen=True, slots=True)
 class Emit:
     """Hand over what a pushed event, or a read, showed. Sent back: the `Kind` it was found to be."""
 
@@ -159,7 +166,9 @@ class Close:
     """Close the flow's WebSocket. Sent back: None."""
 
 
-Step: TypeAlias = Request | Reveal | Wait | Now | Wake | Emit | Remember | Enter | Open | Send | Receive | Close
+Step: TypeAlias = (
+    Request | Reveal | Wait | Now | Wake | HangUp | Emit | Remember | Enter | Open | Send | Receive | Close
+)
 T = TypeVar("T")
 Flow: TypeAlias = Generator[Step, Any, T]
 

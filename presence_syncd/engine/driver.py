@@ -6,6 +6,7 @@ The one rule: all I/O of protocols happens here. A flow gets every failure of a 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
@@ -19,6 +20,7 @@ from presence_syncd.connectors.flow import (
     Emit,
     Enter,
     Flow,
+    HangUp,
     Now,
     Open,
     Receive,
@@ -38,7 +40,7 @@ from presence_syncd.engine.clock import Clock
 from presence_syncd.engine.envelope import Envelopes
 from presence_syncd.engine.tokens import Holder, Tokens, Witness
 from presence_syncd.engine.transport import Transport
-from presence_syncd.errors import AuthRejected, Rejected, ServiceError
+from presence_syncd.errors import AuthRejected, Rejected, ServiceError, SessionExpired
 from presence_syncd.metrics import Metrics
 
 T = TypeVar("T")
@@ -69,6 +71,14 @@ class Run:
     socket: Any = field(default=None)
 
 
+@dataclass(slots=True)
+class Held:
+    """A long poll that is out, and what it is given up for."""
+
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    error: ServiceError = field(default_factory=lambda: SessionExpired("the long poll was given up"))
+
+
 class Driver:
     """Carries out flows for one service."""
 
@@ -84,6 +94,7 @@ class Driver:
         self.service, self.transport, self.budget, self.clock = service, transport, budget, clock
         self.tokens = Tokens(self._token, clock)
         self._reveal, self._metrics = reveal, metrics
+        self._polls: dict[Place, Held] = {}
         self._envelopes = Envelopes(service.traits.batch_size, budget, self._send_envelope)
 
     async def run(self, flow: Flow[T], holder: Holder, urgency: Urgency, place: Place | None = None) -> T:
@@ -125,6 +136,8 @@ class Driver:
                 return self.clock.now()
             case _ if run.place is None:
                 raise Rejected(f"{type(step).__name__} is for the flows of a link")
+            case HangUp(error):
+                return self._hang_up(run.place, error)
             case _:
                 return await _at_place(step, run.place)
 
@@ -168,16 +181,32 @@ class Driver:
         return replies
 
     async def _exchange(self, request: Request, run: Run) -> Reply:
-        own = run.place.own_client() if run.place and request.own_connection else None
+        polls = run.place if request.own_connection else None
         started = self.clock.now()
         reply = None
         try:
-            reply = await self.transport.send(request, own)
+            reply = await (self.transport.send(request) if polls is None else self._poll(request, polls))
         finally:
             self._note(request, reply, self.clock.now() - started)
-        if own is not None and run.place is not None and reply.status == 200:
-            run.place.alive(reply.at)  # a long poll that ends, with news or without, proves that its channel works
+        if polls is not None and reply.status == 200:
+            polls.alive(reply.at)  # a long poll that ends, with news or without, proves that its channel works
         return reply
+
+    async def _poll(self, request: Request, place: Place) -> Reply:
+        """Send a long poll by the link's own connection, until it is answered or given up."""
+        held = self._polls[place] = Held()
+        with held.scope:
+            try:
+                return await self.transport.send(request, place.own_client())
+            finally:
+                self._polls.pop(place, None)
+        raise held.error
+
+    def _hang_up(self, place: Place, error: ServiceError) -> None:
+        held = self._polls.get(place)
+        if held is not None:
+            held.error = copy(error)  # each flow raises its own
+            held.scope.cancel()
 
     def _note(self, request: Request, reply: Reply | None, seconds: float) -> None:
         """Count a request, and rest when the service asks for it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +15,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from presence_syncd.connectors.emulation import Answer
 from presence_syncd.connectors.flow import Enter, Flow, Now, Remember, Reply, Request
 from presence_syncd.connectors.ucwa.protocol.channel import with_timers
-from presence_syncd.errors import AuthRejected, Rejected, Unavailable
+from presence_syncd.errors import AuthRejected, Rejected, ServiceError, SessionExpired, Unavailable
 from tests.connectors.ucwa.bench import JSON, SIP, Bench, bench, problem, started
 from tests.connectors.ucwa.network import Impatient
 
@@ -428,6 +429,47 @@ async def test_a28_a_lost_application_is_made_again_once_with_all_its_links() ->
         assert since
         assert not [s for s in since if f"/{old}" in s.path]
         assert b.last == "Busy"
+
+
+async def test_a_loss_met_by_a_write_ends_the_parked_poll_at_once() -> None:
+    async with started() as b:
+        b.emulator.ends_polls = False
+        (old,) = b.emulator.applications
+        b.emulator.end_applications("ApplicationNotFound")
+        with pytest.raises(SessionExpired):
+            await b.publish("Busy")
+        await anyio.sleep(2)
+        (new,) = b.emulator.applications
+        assert new != old
+        assert polls(b)[-1].path == f"/ucwa/oauth/v1/applications/{new}/events"
+        await b.publish("Busy")
+        await anyio.sleep(8)
+        assert (b.emulator.shown(SIP), b.last) == ("Busy", "Busy")
+        assert created(b) == 2
+
+
+async def test_a_loss_met_by_many_at_once_counts_once() -> None:
+    async with started() as b:
+        b.emulator.end_applications("ApplicationNotFound")
+        await b.net.cut()
+        for _ in range(3):
+            with suppress(ServiceError):
+                await b.publish("Busy")
+        await anyio.sleep(30)
+        assert created(b) == 2
+        assert len(b.link.membership.history._recreations._times) == 1
+
+
+async def test_a30_too_many_applications_met_by_a_report_parks_the_parked_poll_too() -> None:
+    async with started() as b:
+        b.emulator.ends_polls = False
+        b.emulator.end_applications("TooManyApplications")
+        await anyio.sleep(600)
+        assert created(b) == 1
+        assert b.parked is not None
+        await anyio.sleep(900)
+        assert created(b) == 2
+        assert b.last == "Online"
 
 
 async def test_a29_applications_that_vanish_again_and_again_are_not_made_without_end() -> None:

@@ -21,10 +21,15 @@ LONGEST_NAP = 5.0
 
 
 class Events(Pool):
-    """Long polls. `medium` and `poll_seconds` are the longest times, in emulated seconds."""
+    """Long polls. `medium` and `poll_seconds` are the longest times, in emulated seconds.
+
+    `ends_polls`: whether a held poll is answered at once when its application ends, which no page says; otherwise it is
+    held until its time is up.
+    """
 
     medium = 5.0
     poll_seconds = 180.0
+    ends_polls = True
 
     def routes(self) -> list[BaseRoute]:
         """The event channel."""
@@ -82,7 +87,7 @@ class Events(Pool):
         while True:
             self.settle()
             now = self.clock.now()
-            if channel not in application.channels.values() or application.id not in self.applications:
+            if self._is_over(application, channel) and (self.ends_polls or until <= now):
                 return "ended"
             if channel.reader is not reader:
                 return "replaced"
@@ -91,6 +96,9 @@ class Events(Pool):
             wake_at = min(channel.due(medium), until, application.person.next_change(now))
             with anyio.move_on_after(min((wake_at - now) / self.clock.speed, LONGEST_NAP)):
                 await channel.bell.wait()
+
+    def _is_over(self, application: Application, channel: Channel) -> bool:
+        return channel not in application.channels.values() or application.id not in self.applications
 
     def _events_href(self, application: Application, channel: Channel, ack: int) -> str:
         instance = f"&instanceId={quote(channel.instance)}" if channel.instance else ""

@@ -10,11 +10,11 @@ import uuid
 from collections.abc import Mapping
 from typing import TypeVar
 
-from presence_syncd.connectors.flow import Enter, Flow, Now, Remember, Reply, Wait, Wake
+from presence_syncd.connectors.flow import Enter, Flow, HangUp, Now, Remember, Reply, Wait, Wake
 from presence_syncd.connectors.ucwa.protocol.application import Identity, create
 from presence_syncd.connectors.ucwa.protocol.door import MEMORY_KEY, Door
 from presence_syncd.connectors.ucwa.protocol.history import CREATE, DISCOVERY, Guard, History, Verdict
-from presence_syncd.connectors.ucwa.protocol.problem import BadGateway
+from presence_syncd.connectors.ucwa.protocol.problem import ApplicationLost, BadGateway
 from presence_syncd.connectors.ucwa.protocol.session import Session
 from presence_syncd.connectors.ucwa.settings import Settings, UcwaLinkSettings
 from presence_syncd.errors import AuthRejected, Rejected, ServiceError, Unavailable
@@ -108,9 +108,12 @@ class Membership:
 
     def guarded(self, flow: Flow[T]) -> Flow[T]:
         """Run a flow; an error it meets is judged, and the verdict raised."""
+        session = self.session
         try:
             return (yield from flow)
         except ServiceError as error:
+            if isinstance(error, ApplicationLost) and session is not None and self.session is not session:
+                raise  # another flow met the same loss before, and had it judged
             self.at = max(self.at, (yield Now()))
             verdict = self.history.judge(error, self.at)
             yield from self._carry_out(verdict)
@@ -121,6 +124,7 @@ class Membership:
     def _carry_out(self, verdict: Verdict) -> Flow[None]:
         if verdict.leaves:
             self.session = None
+            yield HangUp(verdict.error)
         if verdict.forgets_way:
             yield from self.lose_the_way(tokens=verdict.forgets_tokens)
         if isinstance(verdict.error, (AuthRejected, Rejected)):
