@@ -26,8 +26,8 @@ class Client:
     def __init__(self, emulator: UcwaEmulator) -> None:
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(emulator.app), base_url=BASE)
 
-    async def sign_in(self, password: str = PASSWORD) -> httpx.Response:
-        form = {"grant_type": "password", "username": SIP, "password": password}
+    async def sign_in(self, password: str = PASSWORD, sip: str = SIP) -> httpx.Response:
+        form = {"grant_type": "password", "username": sip, "password": password}
         answer = await self.http.post("/WebTicket/oauthtoken", data=form)
         self.http.headers["authorization"] = f"Bearer {answer.json().get('access_token')}"
         return answer
@@ -128,6 +128,25 @@ async def test_idle_applications_fade_and_end() -> None:
         "ApplicationNotFound",
     )
     assert emulator.shown(SIP) == "Offline"
+
+
+async def test_what_is_due_for_one_happens_when_another_asks() -> None:
+    emulator, one = await client(poll_seconds=20)
+    events = (await one.create()).json()["_links"]["events"]["href"]
+    await one.http.post(f"{APPS}/101/me/makeMeAvailable", json={"signInAs": "Busy"})
+    await one.http.get(events)
+    emulator.add_user("bob@contoso.com", PASSWORD)
+    other = Client(emulator)
+    await other.sign_in(sip="bob@contoso.com")
+    await other.create()
+    emulator.clock.advance(299)
+    await other.http.get(f"{APPS}/102")
+    assert sorted(emulator.applications) == ["101", "102"]
+    assert emulator.people[SIP].told == "IdleBusy"
+    emulator.clock.advance(10)
+    await other.http.get(f"{APPS}/102")
+    assert sorted(emulator.applications) == ["102"]
+    assert emulator.people[SIP].told == "Offline"
 
 
 async def test_a_poll_waits_for_news_and_its_page_is_kept_until_it_is_acknowledged() -> None:

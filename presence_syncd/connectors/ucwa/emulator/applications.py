@@ -44,6 +44,11 @@ class Channel:
         self.waiting.append((now, event))
         self.ring()
 
+    def ends_at(self, poll_idle: float) -> float:
+        """When it ends if nobody polls; infinity while somebody does."""
+        allowed = poll_idle if self.polled else INITIAL_IDLE
+        return self.released_at + allowed if self.reader is None else float("inf")
+
     def due(self, medium: float) -> float:
         """When what waits must be released."""
         return min((at for at, _ in self.waiting), default=float("inf")) + medium
@@ -77,14 +82,18 @@ class Application:
     def ending(self, now: float, poll_idle: float, activity_idle: float) -> str:
         """End the channels nobody polls; returns the subcode that says why the application ends now, or nothing."""
         for instance, channel in list(self.channels.items()):
-            allowed = poll_idle if channel.polled else INITIAL_IDLE
-            if channel.reader is None and now - channel.released_at >= allowed:
+            if now >= channel.ends_at(poll_idle):
                 del self.channels[instance]
         if not self.channels:
             return "ApplicationNotFound"
-        if self.available and now - self.active_at >= activity_idle:
+        if self.available and now >= self.active_at + activity_idle:
             return "InactiveApplicationExpired"
         return ""
+
+    def ends_at(self, poll_idle: float, activity_idle: float) -> float:
+        """When it, or one of its channels, ends if nothing more comes."""
+        times = [channel.ends_at(poll_idle) for channel in self.channels.values()]
+        return min([*times, self.active_at + activity_idle] if self.available else times, default=float("inf"))
 
     def put(self, event: Happening, now: float) -> None:
         """Queue an event on every channel."""

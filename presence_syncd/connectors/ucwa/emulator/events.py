@@ -66,6 +66,7 @@ class Events(Pool):
         finally:
             if channel.reader is reader:
                 channel.reader, channel.released_at = None, self.clock.now()
+                self.settle(application.person)
         if reason == "ended":
             return self.no_application(request, application.id)
         if reason == "replaced":
@@ -85,7 +86,7 @@ class Events(Pool):
         medium = min(asked["medium"], self.medium)
         until = self.clock.now() + min(asked["timeout"], self.poll_seconds)
         while True:
-            self.settle()
+            self.settle(application.person)
             now = self.clock.now()
             if self._is_over(application, channel) and (self.ends_polls or until <= now):
                 return "ended"

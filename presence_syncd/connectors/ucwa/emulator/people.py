@@ -69,5 +69,5 @@ class Person:
     def _idleness(self, endpoint: Endpoint, now: float) -> int:
         if endpoint.is_client:
             return endpoint.idleness
-        idle = now - endpoint.active_at
-        return (idle >= self.idle_after) + (idle >= self.idle_after + self.away_after)
+        inactive = self.idle_after
+        return (now >= endpoint.active_at + inactive) + (now >= endpoint.active_at + (inactive + self.away_after))

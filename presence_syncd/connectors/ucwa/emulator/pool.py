@@ -5,6 +5,7 @@ Written from the UCWA pages applications, application, me, MultiTabSupport and A
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -12,6 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from presence_syncd.connectors.emulation import EmulatedClock
+from presence_syncd.connectors.ucwa.emulator.agenda import Agenda
 from presence_syncd.connectors.ucwa.emulator.applications import Application, Channel
 from presence_syncd.connectors.ucwa.emulator.directory import APPLICATIONS, Directory
 from presence_syncd.connectors.ucwa.emulator.documents import Doc, answer, input_of, problem
@@ -30,6 +32,8 @@ class Pool(Directory):
     def __init__(self, domain: str, base_url: str, token_seconds: float, clock: EmulatedClock | None) -> None:
         super().__init__(domain, base_url, token_seconds, clock)
         self.applications: dict[str, Application] = {}
+        self._theirs: dict[str, dict[str, Application]] = {}
+        self._agenda = Agenda()
         self._ended: dict[str, str] = {}
         self._made = 0
 
@@ -45,7 +49,7 @@ class Pool(Directory):
     def move(self, sip: str, pool: str) -> None:
         """Move a person's home; the old pool knows them no more."""
         person = self.person(sip)
-        for application in [a for a in self.applications.values() if a.person is person]:
+        for application in self.theirs(person):
             self._end(application, "ApplicationNotFound")
         person.pool = pool
 
@@ -60,18 +64,38 @@ class Pool(Directory):
         for application in list(self.applications.values()):
             self._end(application, reason)
 
-    def settle(self) -> None:
-        """Let what is due by now happen: applications end, people go idle, and everybody is told."""
+    def theirs(self, person: Person) -> list[Application]:
+        """The applications of a person."""
+        return list(self._theirs.get(person.sip, {}).values())
+
+    def settle(self, person: Person | None = None) -> None:
+        """Let what is due by now happen: applications end, people go idle, and everybody is told.
+
+        `person` is looked at in any case, and so is everybody if it is None: something of theirs may have changed.
+        """
         now = self.clock.now()
-        for application in list(self.applications.values()):
+        self._look_at([person] if person else self.people.values(), now)
+        self._look_at([self.people[sip] for sip in self._agenda.due(now)], now)
+
+    def _look_at(self, people: Iterable[Person], now: float) -> None:
+        for person in people:
+            self._settle(person, now)
+            self._agenda.note(person.sip, self._next_of(person, now))
+
+    def _settle(self, person: Person, now: float) -> None:
+        for application in self.theirs(person):
             reason = application.ending(now, self.poll_idle, self.activity_idle)
             if reason:
                 self._end(application, reason)
-        for person in self.people.values():
-            shown = person.shown(now)
-            if shown != person.told:
-                person.told = shown
-                self.announce(person, "presence")
+        shown = person.shown(now)
+        if shown != person.told:
+            person.told = shown
+            self.announce(person, "presence")
+
+    def _next_of(self, person: Person, now: float) -> float:
+        """When something of a person's changes by itself."""
+        ends = [one.ends_at(self.poll_idle, self.activity_idle) for one in self.theirs(person)]
+        return min([*ends, person.next_change(now)])
 
     async def _create(self, request: Request) -> Response:
         person = self.who(request)
@@ -93,8 +117,8 @@ class Pool(Directory):
         return answer(request, self._application_doc(application, channel), status)
 
     def _application_for(self, person: Person, key: tuple[str, ...]) -> Application:
-        self.settle()
-        theirs = [a for a in self.applications.values() if a.person is person]
+        self.settle(person)
+        theirs = self.theirs(person)
         for application in theirs:
             if application.key == key:
                 return application
@@ -103,10 +127,12 @@ class Pool(Directory):
         self._made += 1
         application = Application(str(100 + self._made), person, key, self.clock.now())
         self.applications[application.id] = application
+        self._theirs.setdefault(person.sip, {})[application.id] = application
         return application
 
     def _end(self, application: Application, reason: str) -> None:
         self.applications.pop(application.id, None)
+        self._theirs[application.person.sip].pop(application.id, None)
         self._ended[application.id] = reason
         application.person.endpoints.pop(application.endpoint, None)
         for channel in application.channels.values():
@@ -119,7 +145,7 @@ class Pool(Directory):
             return person
         if not self.base_url and person.pool != self.pool_of(request):
             return PlainTextResponse("Bad Gateway", 502)
-        self.settle()
+        self.settle(person)
         application = self.applications.get(request.path_params["app"])
         if application is None or application.person is not person:
             return self.no_application(request, request.path_params["app"])
@@ -173,7 +199,7 @@ class Pool(Directory):
             channel.ring()
         if not application.channels:
             self._end(application, "ApplicationNotFound")
-            self.settle()
+        self.settle(application.person)
         return Response(status_code=204)
 
     def announce(self, person: Person, rel: str) -> None:

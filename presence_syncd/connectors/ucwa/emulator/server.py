@@ -84,13 +84,15 @@ class UcwaEmulator(Events):
 
     def client(self, sip: str, availability: str | None) -> None:
         """Let the person's own client set a state (`IdleOnline`: nobody types there); None: it signs out."""
-        self.person(sip).sit_at_client(availability, self.clock.now())
-        self.settle()
+        person = self.person(sip)
+        person.sit_at_client(availability, self.clock.now())
+        self.settle(person)
 
     def shown(self, sip: str) -> str:
         """What everybody sees of a person."""
-        self.settle()
-        return self.person(sip).shown(self.clock.now())
+        person = self.person(sip)
+        self.settle(person)
+        return person.shown(self.clock.now())
 
     async def _list_people(self, _request: Request) -> Response:
         """What everybody sees of each person, and their note."""
@@ -143,7 +145,7 @@ class UcwaEmulator(Events):
             return problem(request, 400, "BadRequest", "ParameterValidationFailure")
         application.person.preferred = availability or "Online"
         self.writes.append((application.person.sip, availability))
-        self.settle()
+        self.settle(application.person)
         return Response(status_code=204)
 
     async def _note(self, request: Request) -> Response:
@@ -183,7 +185,7 @@ class UcwaEmulator(Events):
         me = self.href(application, "/me")
         for kind, rel, path in (("updated", "me", ""), ("added", "presence", "/presence"), ("added", "note", "/note")):
             application.put(Happening("me", me, kind, rel, me + path), now)
-        self.settle()
+        self.settle(application.person)
 
     async def _report_activity(self, request: Request) -> Response:
         application = self._available(request)
@@ -191,7 +193,7 @@ class UcwaEmulator(Events):
             return application
         application.active_at = self.clock.now()
         application.person.endpoints[application.endpoint].active_at = application.active_at
-        self.settle()
+        self.settle(application.person)
         return Response(status_code=204)
 
     async def _subscribe(self, request: Request) -> Response:
@@ -240,9 +242,7 @@ class UcwaEmulator(Events):
     def announce(self, person: Person, rel: str) -> None:
         """Tell everybody who follows a person that something of theirs changed."""
         now = self.clock.now()
-        for application in self.applications.values():
-            if application.person is not person:
-                continue
+        for application in self.theirs(person):
             me, people = self.href(application, "/me"), self.href(application, "/people")
             if application.available:
                 application.put(Happening("me", me, "updated", rel, f"{me}/{rel}"), now)
