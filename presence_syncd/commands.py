@@ -187,7 +187,7 @@ def print_event(event: dict[str, Any]) -> None:
     from datetime import datetime
 
     when = datetime.fromisoformat(event["time"]).astimezone().strftime("%H:%M:%S")
-    where = f"{event.get('account', ''):14}  {event.get('service', ''):10}"
+    where = f"{event.get('account', ''):14}  {event.get('service', ''):10}  {event.get('change') or '':8}"
     click.secho(f"{when}  {where}  {phrase(event)}", fg="red" if is_bad(event) else None)
 
 
@@ -208,11 +208,22 @@ def pin(
 
 def _order(path: Path, control: Path | None, account: str, what: str, **facts: object) -> None:
     try:
-        _reached(path, control).order(account, what, **facts)
+        _reached(path, control).order(account, what, by=_operator(), **facts)
     except RemoteError as error:
         if error.status == 422:
             raise click.UsageError(error.message) from error
         raise
+
+
+def _operator() -> str:
+    """Who gives the order: the person behind sudo, or else the user of this process."""
+    import getpass
+    import os
+
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):  # a user without a name
+        return str(os.getuid())
 
 
 def _tell(said: str, facts: dict[str, Any], *, as_json: bool) -> None:

@@ -19,9 +19,11 @@ from anyio.abc import TaskGroup
 from presence_syncd import __version__, logs
 from presence_syncd.assembly import Assembly, Carriers, over_network, rules
 from presence_syncd.config import AccountSettings, Config, Policy
+from presence_syncd.core.change import of_pin
 from presence_syncd.core.presence import Status
 from presence_syncd.core.publication import leave
-from presence_syncd.core.view import Pin, Rules
+from presence_syncd.core.view import Pin, Rules, View
+from presence_syncd.differences import differs, needs_restart, staying
 from presence_syncd.engine.account import Account
 from presence_syncd.engine.clock import Clock
 from presence_syncd.engine.driver import Driver
@@ -39,7 +41,7 @@ FEED_PARKED = 60.0
 """Seconds a feed that breaks too often is left alone; everybody in the service waits for it."""
 SLICE = 250
 """Accounts a reload looks at before others get their turn."""
-LATELY = 8
+LATELY = 12
 """Events remembered per account, for `explain`."""
 
 
@@ -135,9 +137,10 @@ class Daemon:
 
     def _add_service(self, name: str) -> None:
         driver = self.drivers[name] = self._assembly.driver(name)
+        self.metrics.expect(name)
         if driver.service.traits.sweep_size and self._infrastructure is not None:
             feed = self.feeds[name] = Feed(driver, self.clock, self.rng, logs.get(service=name))
-            self.feeds_supervisor.start(self._infrastructure, name, feed.run, _without_farewell)
+            self.feeds_supervisor.start(self._infrastructure, name, feed.run, _without_farewell, lambda: name)
 
     async def _remove_service(self, name: str) -> None:
         if self.feeds.pop(name, None) is not None:
@@ -148,9 +151,8 @@ class Daemon:
         account = self._assembly.account(settings, record, self.drivers)
         self.tasks[settings.name] = account
         if self._accounts is not None:
-            self.supervisor.start(
-                self._accounts, settings.name, partial(self._live, account), partial(self._leave, account)
-            )
+            live, leave_for_good = partial(self._live, account), partial(self._leave, account)
+            self.supervisor.start(self._accounts, settings.name, live, leave_for_good, lambda: account.broke_in)
 
     async def _live(self, account: Account) -> None:
         """One life of an account: its links are heard by the feeds as long as it lasts."""
@@ -189,13 +191,13 @@ class Daemon:
             before = {account.name: account for account in old.accounts}
             after = {account.name: account for account in config.accounts}
             removed = tuple(name for name in before if name not in after)
-            changed = tuple(n for n in before if n in after and _differs(before[n], after[n], services))
+            changed = tuple(n for n in before if n in after and differs(before[n], after[n], services))
             await self._replace(before, after, removed, changed, services)
             self._try_refused_again()
             await self._freshen_all(after, frozenset(changed))
             added = tuple(name for name in after if name not in before)
             self._took_configuration()
-            done = Reloaded(added, removed, changed, tuple(sorted(services)), _needs_restart(old, config))
+            done = Reloaded(added, removed, changed, tuple(sorted(services)), needs_restart(old, config))
             self.log.info("reloaded", added=len(added), removed=len(removed), changed=len(changed))
             return done
 
@@ -213,8 +215,8 @@ class Daemon:
             for name in removed:
                 tasks.start_soon(self._remove_account, name)
             for name in changed:
-                staying = _staying(before[name], after[name], services)
-                tasks.start_soon(self._take_record, records, name, staying)
+                staying_in = staying(before[name], after[name], services)
+                tasks.start_soon(self._take_record, records, name, staying_in)
         for name in removed:
             self.lately.pop(name, None)
             await self.store.forget(name)
@@ -259,8 +261,7 @@ class Daemon:
             return
         parked = [link for link in account.links if link.trouble.is_parked or link.hearing.is_parked]
         for link in parked:
-            link.trouble.try_now()
-            link.hearing.try_now()
+            link.try_now()
         if parked or fresh != account.board.rules:
             account.board.rules = fresh
             account.board.ring()
@@ -274,31 +275,42 @@ class Daemon:
         self.metrics.reload_ok.set(0)
         self.log.error("reload refused")
 
-    async def pin(self, name: str, status: Status, seconds: float, reason: str) -> None:
-        """Show a status whatever the services say, for a while. Raises KeyError for an unknown account."""
-        pin = Pin(status, self.clock.now() + seconds, reason)
-        await self._change(name, lambda account: replace(account.board.view, pin=pin), "pinned")
+    async def pin(self, name: str, status: Status, seconds: float, reason: str, by: str = "") -> None:
+        """Show a status whatever the services say, for a while; `by` is who ordered it.
 
-    async def unpin(self, name: str) -> None:
+        Raises KeyError for an unknown account, as do the orders below.
+        """
+        pin = Pin(status, self.clock.now() + seconds, reason, by)
+        facts = {"status": str(status), "seconds": round(seconds), "reason": reason, "change": of_pin(name, pin)}
+        await self._change(name, lambda view: replace(view, pin=pin), "pinned", by, **facts)
+
+    async def unpin(self, name: str, by: str = "") -> None:
         """Let the services speak again."""
-        await self._change(name, lambda account: replace(account.board.view, pin=None), "unpinned")
+        await self._change(name, lambda view: replace(view, pin=None), "unpinned", by)
 
-    async def pause(self, name: str, *, paused: bool) -> None:
+    async def pause(self, name: str, *, paused: bool, by: str = "") -> None:
         """Stop, or go on, writing for an account."""
         what = "paused" if paused else "resumed"
-        await self._change(name, lambda account: replace(account.board.view, paused=paused), what)
+        await self._change(name, lambda view: replace(view, paused=paused), what, by)
 
-    async def _change(self, name: str, change: Callable[[Account], Any], what: str) -> None:
+    async def _change(self, name: str, order: Callable[[View], View], what: str, by: str, **facts: Any) -> None:
         async with self._changing:
             account = self.tasks[name]
-            account.board.view = change(account)
+            account.board.view = order(account.board.view)
             await self.store.save(name, account.board.view)
             account.board.ring()
-            logs.get(account=name).info(what)
+            logs.get(account=name).info(what, by=by or None, **facts)
 
-    def kill(self, name: str) -> None:
-        """End an account's task as if it had crashed; it is restarted. Raises KeyError for an unknown account."""
+    def kill(self, name: str, by: str = "") -> None:
+        """End an account's task as if it had crashed; it is restarted, and tries at once what it would wait to try.
+
+        Raises KeyError for an unknown account.
+        """
         self.supervisor.kill(name)
+        logs.get(account=name).info("restart ordered", by=by or None)
+        for link in self.tasks[name].links:
+            link.driver.tokens.reopen()
+            link.try_now()
 
     async def _watch_lag(self) -> None:
         """Measure how late the loop wakes us, and note that it does."""
@@ -316,23 +328,3 @@ class Daemon:
 
 async def _without_farewell() -> None:
     """A feed has nobody to say goodbye to."""
-
-
-def _differs(before: AccountSettings, after: AccountSettings, services: frozenset[str]) -> bool:
-    """Whether an account must start anew: its links, or a service of theirs, differ, or who writes."""
-    return (
-        before.links != after.links
-        or before.policy.writer != after.policy.writer
-        or bool(services & (before.links.keys() | after.links.keys()))
-    )
-
-
-def _staying(before: AccountSettings, after: AccountSettings, services: frozenset[str]) -> frozenset[str]:
-    """Services an account need not sign out of, because it comes back to the same place at once."""
-    same = (name for name, link in after.links.items() if before.links.get(name) == link)
-    return frozenset(same) - services
-
-
-def _needs_restart(old: Config, new: Config) -> tuple[str, ...]:
-    keys = ("state", "http", "http_exposed", "control", "log")
-    return tuple(f"daemon.{key}" for key in keys if getattr(old.daemon, key) != getattr(new.daemon, key))

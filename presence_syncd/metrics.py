@@ -42,15 +42,26 @@ class Metrics:
         self.request_seconds = self._histogram(
             "request_seconds", "Time from request to whole answer.", QUICK, "service", "operation"
         )
-        self.budget_used = self._gauge("budget_used_ratio", "Part of the request budget used.", "service")
+        self.budget_used = self._gauge(
+            "budget_used_ratio", "Part of the request budget used in the last seconds.", "service"
+        )
         self.budget_planned = self._gauge(
             "budget_planned_ratio", "Part of the granted requests that sweeps and renewals need.", "service"
         )
         self.throttled = self._counter("throttled", "Answers that asked for fewer requests.", "service")
         self.feed_age = self._gauge("feed_age_seconds", "Time since the last proof that a feed works.", "service")
+        self.feed_limit = self._gauge(
+            "feed_age_limit_seconds", "Age of the last proof from which a feed counts as late.", "service"
+        )
+        self.behind = self._gauge(
+            "behind_seconds", "For how long the link that is longest behind has not shown what it should.", "service"
+        )
+        self.state_kept = self._gauge("state_kept", "Whether what must survive a restart is kept (1) or not (0).")
         self.diverged = self._gauge("diverged_links", "Links that do not show what was written.", "service")
         self.shadowed = self._gauge("shadowed_links", "Links where something of higher rank is shown.", "service")
-        self.restarts = self._counter("restarts", "Tasks restarted after an error.", "service", "error")
+        self.restarts = self._counter(
+            "restarts", "Tasks restarted after an error, by the service in which it was met.", "service", "error"
+        )
         self.parked = self._gauge("parked_accounts", "Accounts that wait for a person to act.", "reason")
         self.reload_ok = self._gauge(
             "config_last_reload_successful", "Whether the last reload was taken (1) or refused (0)."
@@ -60,6 +71,11 @@ class Metrics:
         )
         self.loop_lag = self._histogram("loop_lag_seconds", "How late the event loop wakes a sleeper.", QUICK)
         self.build = self._gauge("build_info", "The version that runs.", "version")
+
+    def expect(self, service: str) -> None:
+        """Begin the counters of which one event counts, so that the first one is seen as an increase."""
+        self.throttled.labels(service)
+        self.lapsed.labels(service)
 
     def request(self, service: str, operation: str, status: str, seconds: float) -> None:
         """Count one request and its time."""

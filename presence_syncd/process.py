@@ -51,12 +51,7 @@ class Orders:
 
     def __init__(self, daemon: Daemon, path: Path) -> None:
         self._daemon, self._path = daemon, path
-        self.pin, self.unpin = daemon.pin, daemon.unpin
-        self.kill = daemon.kill
-
-    async def pause(self, name: str, *, paused: bool) -> None:
-        """Stop, or go on, writing for an account."""
-        await self._daemon.pause(name, paused=paused)
+        self.pin, self.unpin, self.pause, self.kill = daemon.pin, daemon.unpin, daemon.pause, daemon.kill
 
     async def reload(self) -> dict[str, Any]:
         """Read, check and take the configuration. Raises ConfigError; then nothing has changed."""

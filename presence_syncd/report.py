@@ -12,11 +12,12 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 
+from presence_syncd.core.change import of_status, of_word
+from presence_syncd.core.compose import compose
 from presence_syncd.core.explain import Told, explain
 from presence_syncd.core.reconcile import Reason
 from presence_syncd.daemon import Daemon
 from presence_syncd.engine.account import Account
-from presence_syncd.engine.driver import Driver
 from presence_syncd.engine.place import Placed
 from presence_syncd.engine.supervisor import State
 
@@ -39,6 +40,7 @@ class Report:
         self.daemon = daemon
         self._counts_itself = False
         self._live_at: dict[str, float] = {}
+        self._behind: dict[str, float] = {}
         self._renewals: dict[str, float] = {}
 
     async def keep_counting(self) -> None:
@@ -61,6 +63,7 @@ class Report:
     def _count(self) -> Iterator[None]:
         """Count links and accounts by state; yields after each slice."""
         links: Counter[tuple[str, Reason]] = Counter()
+        behind: dict[str, float] = {}
         parked: Counter[str] = Counter()
         renewals: dict[str, float] = dict.fromkeys(self.daemon.drivers, 0.0)
         self._live_at = {}
@@ -68,12 +71,14 @@ class Report:
             for link in account.links:
                 links[link.service, link.decision.reason] += 1
                 self._note_life(link)
+                if link.behind_since is not None:
+                    behind[link.service] = min(behind.get(link.service, link.behind_since), link.behind_since)
                 renewals[link.service] = renewals.get(link.service, 0.0) + _often(link)
             if kind := parked_reason(account):
                 parked[kind] += 1
             if number % SLICE == SLICE - 1:
                 yield
-        self._renewals = renewals
+        self._renewals, self._behind = renewals, behind
         self._tell_links(links)
         self._tell_accounts(parked)
 
@@ -94,12 +99,14 @@ class Report:
         _set_all(self.daemon.metrics.parked, {(reason,): parked[reason] for reason in PARKING})
 
     def _measure_services(self) -> None:
-        metrics = self.daemon.metrics
-        for name, driver in self.daemon.drivers.items():
-            metrics.budget_used.labels(name).set(driver.budget.used_ratio())
-            metrics.budget_planned.labels(name).set(self.planned_ratio(name))
-            if (age := self._age(name)) is not None:
-                metrics.feed_age.labels(name).set(age)
+        metrics, drivers, now = self.daemon.metrics, self.daemon.drivers, self.daemon.clock.now()
+        ages = {name: self._age(name) for name in drivers}
+        _set_all(metrics.budget_used, {(name,): driver.budget.used_ratio() for name, driver in drivers.items()})
+        _set_all(metrics.budget_planned, {(name,): self.planned_ratio(name) for name in drivers})
+        _set_all(metrics.feed_age, {(name,): age for name, age in ages.items() if age is not None})
+        _set_all(metrics.feed_limit, {(name,): self._limit(name) for name in drivers})
+        _set_all(metrics.behind, {(name,): now - self._behind.get(name, now) for name in drivers})
+        metrics.state_kept.set(not self.daemon.store.failing)
 
     def planned_ratio(self, service: str) -> float:
         """Part of the granted rate that sweeps and renewals need; above 1 something will be late."""
@@ -118,18 +125,23 @@ class Report:
         """Ready when every service has a fresh proof of life; `waiting` names those that have none."""
         if not self.daemon.has_started:
             return {"ready": False, "waiting": {"daemon": "starting"}}
-        waiting = {name: self._lateness(name, driver) for name, driver in self.daemon.drivers.items()}
+        waiting = {name: self._lateness(name) for name in self.daemon.drivers}
         waiting = {name: text for name, text in waiting.items() if text}
         return {"ready": not waiting, "waiting": waiting}
 
-    def _lateness(self, name: str, driver: Driver) -> str:
+    def _lateness(self, name: str) -> str:
         """Why a service is not ready; empty if it is, or if nobody is linked to it."""
         age, feed = self._age(name), self.daemon.feeds.get(name)
         if age is None:
             linked = feed.has_links if feed else any(link.service == name for link in self._links())
             return "no answer yet" if linked else ""
-        allowed = (SILENCE if feed is None else 3 * driver.service.traits.poll_every) + FEED_LATE
-        return f"last proof of life {age:.0f} s ago" if age > allowed else ""
+        return f"last proof of life {age:.0f} s ago" if age > self._limit(name) else ""
+
+    def _limit(self, service: str) -> float:
+        """Seconds without a proof of life after which a service's feed is late: what its own rhythm allows."""
+        traits = self.daemon.drivers[service].service.traits
+        pushed = traits.pushes and service not in self.daemon.feeds
+        return (SILENCE if pushed else 3 * traits.poll_every) + FEED_LATE
 
     def _links(self) -> Iterator[Placed]:
         return (link for account in self.daemon.tasks.values() for link in account.links)
@@ -145,6 +157,7 @@ class Report:
             return None
         now = self.daemon.clock.now()
         chain = explain(account.board.view, [_told(link) for link in account.links], account.board.rules, now)
+        _name_changes(chain, account, now)
         lately = [{**event, "at": round(now - event["at"], 1)} for event in self.daemon.lately.get(name, ())]
         return {**self._short(name), **self._lives(name), "explanation": chain, "lately": lately}
 
@@ -164,6 +177,17 @@ class Report:
             "shows": {link.service: _shows(link) for link in account.links},
             "reasons": {link.service: str(link.decision.reason) for link in account.links},
         }
+
+
+def _name_changes(chain: dict[str, Any], account: Account, now: float) -> None:
+    """Add the names of the changes, as they are in the log, to an explanation."""
+    view = account.board.view
+    if chain["status"]:
+        composed = compose(view, account.board.rules, now)
+        chain["status"]["change"] = of_status(account.name, view, composed)
+    for told in chain["words"]:
+        word = view.entries[told["domain"]].word
+        told["change"] = of_word(account.name, told["domain"], word) if word else None
 
 
 def _often(link: Placed) -> float:
@@ -195,6 +219,8 @@ def parked_reason(account: Account) -> str:
     return kind if kind in ("", *PARKING) else PARKING[0]  # services have their own kinds of refusal
 
 
-def _set_all(gauge: Any, values: Mapping[Any, int]) -> None:
+def _set_all(gauge: Any, values: Mapping[Any, float]) -> None:
+    """Set a gauge to these values, and to no others: what is not there any more must not be shown."""
+    gauge.clear()
     for labels, value in values.items():
         gauge.labels(*labels).set(value)

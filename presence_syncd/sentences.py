@@ -65,18 +65,25 @@ def _whose_word(chain: dict[str, Any], doors: dict[str, str]) -> str:
     status, pin = chain["status"], chain["pin"]
     if pin:
         reason = f": {pin['reason']}" if pin["reason"] else ""
-        return f"An operator pinned it, for another {span(pin['for'])}{reason}. A pin is above all words."
+        by = pin["by"] or "An operator"
+        return f"{by} pinned it, for another {span(pin['for'])}{_named(status)}{reason}. A pin is above all words."
     word = next(word for word in chain["words"] if word["counts"])
     return f'{_said(word, doors)}. By the rule compose = "{status["rule"]}", {status["because"]}.'
 
 
 def _said(word: dict[str, Any], doors: dict[str, str]) -> str:
-    """Where the person said what when, and what became of it."""
+    """Where the person said what when, under which name it is followed, and what became of it."""
     text = f"In {doors.get(word['domain'], word['domain'])} the person said {word['said']} {ago(word['ago'])}"
+    text += _named(word)
     if word["faded_to"] is None:
         return text
     counts = f", which counts in {span(word['fade_counts_in'])}" if word["fade_counts_in"] else ""
     return f"{text}; by itself it turned to {word['faded_to']} {ago(word['faded_ago'])}{counts}"
+
+
+def _named(told: dict[str, Any]) -> str:
+    """The name of a change, as it is in the log."""
+    return f" (change {told['change']})" if told["change"] else ""
 
 
 def _not_counted(word: dict[str, Any], doors: dict[str, str]) -> str:
@@ -132,7 +139,7 @@ def _written(link: dict[str, Any]) -> str:
     if written is None or link["reason"] == "standby":  # the other link wrote
         return "" if link["reason"] in UNWRITTEN else "We have not written here."
     instead = f" (in place of {written['instead_of']}, which it refused)" if written["instead_of"] else ""
-    return f"We wrote {written['word']}{instead} {ago(written['ago'])}: {', '.join(_fate(written))}."
+    return f"We wrote {written['word']}{instead} {ago(written['ago'])}{_named(written)}: {', '.join(_fate(written))}."
 
 
 def _fate(written: dict[str, Any]) -> Iterator[str]:
@@ -185,9 +192,10 @@ def _state(link: dict[str, Any]) -> str:
 
 
 def _lately(events: list[dict[str, Any]]) -> Iterator[str]:
-    """What happened, the newest last, in columns."""
+    """What happened, the newest last, in columns: when, where, of which change, what."""
     times = [ago(event["at"]) for event in events]
     places = [event.get("service", "") for event in events]
-    for when, where, event in zip(times, places, events, strict=True):
-        columns = f"{when:>{max(map(len, times))}}  {where:{max(map(len, places))}}"
+    changes = [event.get("change") or "" for event in events]
+    for when, where, change, event in zip(times, places, changes, events, strict=True):
+        columns = f"{when:>{max(map(len, times))}}  {where:{max(map(len, places))}}  {change:{max(map(len, changes))}}"
         yield f"{columns}  {phrase(event)}"

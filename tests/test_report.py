@@ -33,6 +33,9 @@ METRICS = {
     "throttled_total": "service",
     "feed_age_seconds": "service",
     "diverged_links": "service",
+    "feed_age_limit_seconds": "service",
+    "behind_seconds": "service",
+    "state_kept": "",
     "restarts_total": "service error",
     "parked_accounts": "reason",
     "shadowed_links": "service",
@@ -168,6 +171,71 @@ async def test_a_silent_feed_is_late_and_a_feed_that_speaks_again_is_not(tmp_pat
         await until(lambda: report.readiness()["ready"], 120)
 
 
+async def test_a_feed_is_late_by_its_own_limit(tmp_path: Path) -> None:
+    async with office(tmp_path) as here:
+        here.document["services"]["symphony"]["sweep"] = "20s"
+        async with here.running() as daemon:
+            report = Report(daemon)
+            await anyio.sleep(60)
+            assert exposed(report)["feed_age_limit_seconds"] == {("teams",): 33.0, ("symphony",): 90.0}
+            for host in here.network.hosts.values():
+                host.silent = True
+            await anyio.sleep(45)
+            assert report.readiness()["waiting"].keys() == {"teams"}
+            await anyio.sleep(60)
+            assert report.readiness()["waiting"].keys() == {"teams", "symphony"}
+
+
+async def test_what_a_reload_took_away_is_not_shown_any_more(tmp_path: Path) -> None:
+    async with office(tmp_path) as here, here.running() as daemon:
+        report = Report(daemon)
+        await anyio.sleep(5)
+        gauges = [
+            name for name, kind in typed(report).items() if kind == "gauge" and "service" in METRICS.get(name, "")
+        ]
+        assert len(gauges) == 8
+        assert all(any("symphony" in key for key in exposed(report)[name]) for name in gauges)
+        with here.changed() as document:
+            del document["services"]["symphony"]
+            for each in document["account"]:
+                del each["links"]["symphony"]
+        await daemon.reload(here.load())
+        await anyio.sleep(5)
+        left = exposed(report)
+        assert {key[0] for name in gauges for key in left[name]} == {"teams"}
+
+
+async def test_counters_of_which_one_event_counts_begin_at_nothing(tmp_path: Path) -> None:
+    async with office(tmp_path) as here, here.running() as daemon:
+        found = exposed(Report(daemon))
+        del here
+        for name in ("throttled_total", "lapsed_sessions_total"):
+            assert found[name] == {("teams",): 0.0, ("symphony",): 0.0}
+
+
+async def test_a_state_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    async with office(tmp_path) as here, here.running() as daemon:
+        report = Report(daemon)
+        assert exposed(report)["state_kept"][()] == 1
+        daemon.store.failing = True
+        assert exposed(report)["state_kept"][()] == 0
+
+
+async def test_who_is_longest_behind_is_told(tmp_path: Path) -> None:
+    async with office(tmp_path) as here, here.running() as daemon:
+        report = Report(daemon)
+        await anyio.sleep(60)
+        assert exposed(report)["behind_seconds"] == {("teams",): 0.0, ("symphony",): 0.0}
+        here.teams.faults.add(Answer(503, times=0, path="presence/set|batch"))
+        here.say("alice", "BUSY")
+        await anyio.sleep(100)
+        here.say("bob", "BUSY")
+        await anyio.sleep(100)
+        behind = exposed(report)["behind_seconds"]
+        assert behind["symphony",] == 0.0
+        assert 195 < behind["teams",] < 201
+
+
 async def test_why_an_account_waits_for_a_person_is_told(tmp_path: Path) -> None:
     async with office(tmp_path) as here, here.running() as daemon:
         report = Report(daemon)
@@ -204,7 +272,12 @@ async def test_an_account_is_told_with_what_it_shows_and_why(tmp_path: Path) -> 
         }
         said = report.account("alice")
         assert said is not None
-        assert [event["event"] for event in said["lately"]] == ["observed"] * 2 + ["pinned"] + ["published"] * 2
+        events = [event["event"] for event in said["lately"]]
+        assert events[:4] == ["observed", "observed", "pinned", "published"]
+        assert sorted(events[4:]) == ["confirmed", "confirmed", "published"]
+        pinned = said["lately"][2]["change"]
+        assert [event["change"] for event in said["lately"][3:]] == [pinned] * 4
+        assert said["explanation"]["status"]["change"] == pinned
         assert json.loads(json.dumps(said)) == said
 
 

@@ -50,6 +50,7 @@ WRITTEN: dict[str, Any] = {
     "renewed_in": None,
     "taken_back": False,
     "replaced_by_person": False,
+    "change": "0badcafe",
 }
 WORD: dict[str, Any] = {
     "domain": "sfb",
@@ -60,6 +61,7 @@ WORD: dict[str, Any] = {
     "fade_counts_in": None,
     "counts": True,
     "because": None,
+    "change": "0badcafe",
 }
 STATUS = {
     "shown_as": "busy",
@@ -68,6 +70,7 @@ STATUS = {
     "ago": 5,
     "rule": "latest",
     "because": "the newest word wins",
+    "change": "0badcafe",
 }
 
 
@@ -96,7 +99,7 @@ def test_nobody_said_anything() -> None:
 def test_doors_to_one_presence_are_named() -> None:
     doors = [{**LINK, "service": name, "domain": "sfb"} for name in ("skype", "blackberry")]
     first = told(*doors)[0].lines[0]
-    assert first.startswith("In sfb (skype and blackberry) the person said busy 5 s ago. By the rule compose")
+    assert first.startswith("In sfb (skype and blackberry) the person said busy 5 s ago (change 0badcafe). By the rule compose")
 
 
 @pytest.mark.parametrize(
@@ -113,8 +116,8 @@ def test_a_fade_is_told(facts: dict[str, Any], said: str) -> None:
 def test_policy_and_a_pin_without_words_are_told() -> None:
     (one,) = told(chain={"status": {**STATUS, "shown_as": "away"}})
     assert one.lines[1] == "By the account's policy busy is shown elsewhere as away."
-    (one,) = told(chain={"pin": {"status": "busy", "for": 3600, "reason": ""}, "words": []})
-    assert one.lines == ("An operator pinned it, for another 1 h. A pin is above all words.",)
+    (one,) = told(chain={"pin": {"status": "busy", "for": 3600, "reason": "", "by": ""}, "words": []})
+    assert one.lines == ("An operator pinned it, for another 1 h (change 0badcafe). A pin is above all words.",)
 
 
 def test_what_holds_the_account_back_is_told() -> None:
@@ -156,7 +159,7 @@ def test_a_link_is_told(facts: dict[str, Any], said: str) -> None:
 @pytest.mark.parametrize(
     ("facts", "said"),
     [
-        ({}, "We wrote Busy/Busy 1 min ago: accepted, seen there."),
+        ({}, "We wrote Busy/Busy 1 min ago (change 0badcafe): accepted, seen there."),
         ({"accepted": False, "seen": False}, ": no answer yet, not seen there."),
         ({"failed": True, "seen": False, "accepted": False}, ": it failed, not seen there."),
         ({"instead_of": "DND"}, "We wrote Busy/Busy (in place of DND, which it refused) 1 min"),
@@ -173,10 +176,13 @@ def test_a_write_is_told(facts: dict[str, Any], said: str) -> None:
 
 
 def test_what_happened_lately_stands_in_columns() -> None:
-    events = [{"at": 90, "event": "paused"}, {"at": 1.5, "event": "retracted", "service": "teams"}]
+    events = [
+        {"at": 90, "event": "paused", "by": "ops"},
+        {"at": 1.5, "event": "retracted", "service": "teams", "change": "0badcafe"},
+    ]
     assert told(lately=events)[1].lines == (
-        "1 min 30 s ago         paused by an operator: nothing is written",
-        "       2 s ago  teams  took back what was written",
+        "1 min 30 s ago                   paused by ops: nothing is written",
+        "       2 s ago  teams  0badcafe  took back what was written",
     )
 
 
@@ -190,6 +196,14 @@ def test_what_happened_lately_stands_in_columns() -> None:
         ({"event": "trouble", "doing": "change", "error": "E"}, "trouble while change: E: ?"),
         ({"event": "new thing", "account": "a", "level": "info", "size": 3}, "new thing size=3"),
         ({"event": "new thing"}, "new thing"),
+        (
+            {"event": "pinned", "status": "dnd", "seconds": 3600, "reason": "exam", "by": "ops", "change": "x"},
+            "pinned to dnd for 1 h by ops: exam",
+        ),
+        (
+            {"event": "pinned", "status": "dnd", "seconds": 60, "reason": "", "by": None},
+            "pinned to dnd for 1 min by an operator: no reason given",
+        ),
     ],
 )
 def test_an_event_is_said_in_words_or_as_it_is(event: dict[str, Any], said: str) -> None:

@@ -141,6 +141,12 @@ ROWS: dict[str, tuple[Chart, ...]] = {
             ),
         ),
         Chart(
+            "Longest behind",
+            "For how long the link that is longest behind has not shown, or could not be kept showing, what it should.",
+            ((f"max by (service) (presence_syncd_behind_seconds{{{THERE}}})", "{{service}}"),),
+            unit="s",
+        ),
+        Chart(
             "Lapsed sessions",
             "Sessions that ended although their state was true.",
             (
@@ -160,8 +166,11 @@ ROWS: dict[str, tuple[Chart, ...]] = {
     "Services": (
         Chart(
             "Age of the last proof of life",
-            "Late after 330 s; services that are read in rounds earlier, see /-/ready.",
-            ((f"max by (service) (presence_syncd_feed_age_seconds{{{THERE}}})", "{{service}}"),),
+            "Above its limit a feed is late: three rounds, or 5 minutes for one that pushes.",
+            (
+                (f"max by (service) (presence_syncd_feed_age_seconds{{{THERE}}})", "{{service}}"),
+                (f"max by (service) (presence_syncd_feed_age_limit_seconds{{{THERE}}})", "{{service}} limit"),
+            ),
             unit="s",
         ),
         Chart(
@@ -199,9 +208,14 @@ ROWS: dict[str, tuple[Chart, ...]] = {
     ),
     "Process": (
         Chart(
-            "Restarts of accounts",
-            "Each but a kill on purpose is a bug; the journal has the traceback.",
-            ((f"sum by (error) (increase(presence_syncd_restarts_total{{{HERE}}}[{RATE}]))", "{{error}}"),),
+            "Restarts of tasks",
+            "Each but a kill on purpose is a bug, met in the service named; the journal has the traceback.",
+            (
+                (
+                    f"sum by (service, error) (increase(presence_syncd_restarts_total{{{HERE}}}[{RATE}]))",
+                    "{{service}} {{error}}",
+                ),
+            ),
         ),
         Chart(
             "Accounts, by state",
@@ -210,6 +224,11 @@ ROWS: dict[str, tuple[Chart, ...]] = {
                 (f"sum by (state) (presence_syncd_accounts{{{HERE}}})", "{{state}}"),
                 (f"sum by (reason) (presence_syncd_parked_accounts{{{HERE}}}) > 0", "parked: {{reason}}"),
             ),
+        ),
+        Chart(
+            "State kept",
+            "1: what must survive a restart is on disk. 0: the state file cannot be written.",
+            ((f"min by (instance) (presence_syncd_state_kept{{{HERE}}})", "{{instance}}"),),
         ),
         Chart(
             "Loop lag",

@@ -72,7 +72,7 @@ class Publication:
     `confirmed_at` None until it was read back. A try of unknown outcome may be done as late as `late_until`. A lease
     has an `expires_at`. `version` is the service's version of what was there before. `overridden`: the person said
     something else after it was noted; `taken_back`: we withdrew it; `restores`: it only says again what the person
-    said in this very place, as after a pin, and what it shows is theirs.
+    said in this very place, as after a pin, and what it shows is theirs. `change` names what it was written for.
     """
 
     word: str
@@ -96,6 +96,7 @@ class Publication:
     overridden: bool = False
     taken_back: bool = False
     restores: bool = False
+    change: str = ""
 
     @property
     def written(self) -> str:

@@ -73,7 +73,9 @@ def explain(view: View, links: Sequence[Told], rules: Rules, now: float) -> dict
     words = {domain: entry.word for domain, entry in view.entries.items() if entry.word}
     return {
         "status": _composed(words, composed, rules, now),
-        "pin": {"status": str(pin.status), "for": round(pin.until - now), "reason": pin.reason} if pin else None,
+        "pin": {"status": str(pin.status), "for": round(pin.until - now), "reason": pin.reason, "by": pin.by}
+        if pin
+        else None,
         "paused": view.paused,
         "frozen_for": round(view.frozen_until - now) if view.frozen_until > now else None,
         "words": [_word(words, domain, composed, rules, now) for domain in words],
@@ -209,6 +211,7 @@ def _written(published: Publication | None, now: float) -> dict[str, Any] | None
         "renewed_in": _ahead(published.refresh_at, now),
         "taken_back": published.taken_back,
         "replaced_by_person": published.overridden,
+        "change": published.change or None,
     }
 
 

@@ -40,8 +40,9 @@ def begin(
     *,
     note: str | None = None,
     restores: bool = False,
+    change: str = "",
 ) -> View:
-    """Note that `word` is about to be written to say `status`."""
+    """Note that `word` is about to be written to say `status`, because of `change`."""
     entry = view.entries.get(domain, Entry())
     last = _given_up(entry.publication)
     again = last if last and last.word == word and last.note == note and not last.overridden else None
@@ -55,6 +56,7 @@ def begin(
         before=before | awaited.before if awaited else before,
         note=note,
         restores=restores,
+        change=change,
         version=awaited.version if awaited else entry.order,
         substitute=again.substitute if again else None,
         refresh_at=again.refresh_at if again else None,

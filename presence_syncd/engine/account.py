@@ -8,32 +8,28 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
 from structlog.typing import FilteringBoundLogger
 
-from presence_syncd.connectors.connector import Publish, Published
 from presence_syncd.connectors.flow import Flow
 from presence_syncd.core.compose import Composed, compose, wanted
 from presence_syncd.core.entry import PRESENT
-from presence_syncd.core.publication import Accepted, accept, begin, fail, freeze, take_back
-from presence_syncd.core.reconcile import WRITES, Decision, Reason, is_proven, reconcile
+from presence_syncd.core.reconcile import WRITES, Reason, is_proven, reconcile
 from presence_syncd.core.setback import not_ahead
 from presence_syncd.core.view import View
 from presence_syncd.engine.board import Board
 from presence_syncd.engine.budget import Urgency
 from presence_syncd.engine.clock import Clock
 from presence_syncd.engine.place import Placed
+from presence_syncd.engine.writing import Writing
 from presence_syncd.errors import ServiceError, SessionExpired
 from presence_syncd.metrics import Metrics
 
 FAREWELL = 8.0
 """Seconds an account has to sign out of its services."""
-DUE = 60.0
-"""A lease that ends within this many seconds is renewed before others."""
-MARGIN = 0.95
-"""A lease is renewed before this part of it has passed, whatever the jitter."""
 LONGEST = 60.0
 """Longest wait, in seconds, before a session that keeps ending is begun again, or is kept alive after trouble."""
 
@@ -56,13 +52,16 @@ class Account:
         writer_order: tuple[str, ...] = (),
     ) -> None:
         self.name, self.board, self.links = name, board, links
-        self._saving, self._clock, self._rng, self._metrics, self._log = saving, clock, rng, metrics, log
+        self._saving, self._clock, self._rng = saving, clock, rng
+        self._writing = Writing(name, board, links, self._save, clock, rng, metrics, log)
         self._writer_order = writer_order
         self._saved_version = -1
         self.staying: frozenset[str] = frozenset()
+        self.broke_in = ""
 
     async def run(self) -> None:
         """Live until cancelled, or until something breaks; then sign out of what was signed in to."""
+        self.broke_in = ""
         try:
             async with anyio.create_task_group() as tasks:
                 for link in self.links:
@@ -96,12 +95,20 @@ class Account:
 
     def _start_hearing(self, link: Placed, tasks: TaskGroup) -> None:
         traits = link.driver.service.traits
-        tasks.start_soon(self._keep_alive, link)
+        tasks.start_soon(self._blaming, link, self._keep_alive)
         if traits.pushes:
             for flow in (link.link.watch, *link.link.companions()):
-                tasks.start_soon(self._again_and_again, link, flow, 0.0)
+                tasks.start_soon(self._blaming, link, self._again_and_again, flow, 0.0)
         elif not traits.sweep_size:
-            tasks.start_soon(self._again_and_again, link, lambda: _emitted(link), traits.poll_every)
+            tasks.start_soon(self._blaming, link, self._again_and_again, lambda: _emitted(link), traits.poll_every)
+
+    async def _blaming(self, link: Placed, work: Callable[..., Awaitable[None]], *facts: Any) -> None:
+        """Do the work of a link, remembering in which service it was that a bug was met."""
+        try:
+            await work(link, *facts)
+        except Exception:
+            self.broke_in = link.service
+            raise
 
     async def _again_and_again(self, link: Placed, flow: Callable[[], Flow[None]], pause: float) -> None:
         """Run a flow over and over: at once when its session is over, after a back-off when there is trouble."""
@@ -168,14 +175,17 @@ class Account:
     def _decide(self, tasks: TaskGroup) -> float | None:
         """Decide for every link whose domain is not being written; returns when to decide again at the latest."""
         again: list[float] = []
+        now = self._clock.now()
+        if self.board.view.paused or self.board.view.pin_at(now):
+            self._writing.is_held()
         busy = {link.domain for link in self.links if link.writing}
         for link in self.links:
             if link.domain in busy:
                 continue
-            link.decision = reconcile(self.board.view, link.sink(), self.board.rules, self._clock.now())
+            link.take(reconcile(self.board.view, link.sink(), self.board.rules, now), now)
             if link.decision.reason in WRITES or link.decision.reason is Reason.RETRACT:
                 link.writing = True
-                tasks.start_soon(self._write, link, link.decision)
+                tasks.start_soon(self._blaming, link, self._writing.write, link.decision)
             elif link.decision.requeue_at is not None:
                 again.append(link.decision.requeue_at)
         return min(again, default=None)
@@ -189,103 +199,6 @@ class Account:
             best = well[0] if well else min(doors, key=lambda door: door.trouble.retry_at, default=None)
             for door in doors:
                 door.writer = door is best
-
-    async def _write(self, link: Placed, decision: Decision) -> None:
-        """Carry out one decision."""
-        try:
-            if decision.reason is Reason.RETRACT:
-                await self._retract(link, decision)
-            else:
-                await self._publish(link, decision)
-            link.trouble.ends()
-            outcome = "accepted"
-        except ServiceError as error:
-            self.board.view = fail(self.board.view, link.domain)
-            link.trouble.starts(error, str(decision.reason), decision.word)
-            outcome = type(error).__name__
-        finally:
-            link.writing = False
-            self.board.ring()
-        self._metrics.publish.labels(link.service, decision.reason, outcome).inc()
-
-    async def _publish(self, link: Placed, decision: Decision) -> None:
-        refresh = decision.reason is Reason.REFRESH
-        if not refresh:
-            self._note(link, decision)
-            await self._save()
-        publication = self.board.view.entries[link.domain].publication
-        attempt = publication.attempt if publication else 0
-        note = None if refresh else decision.note
-        publish = Publish(decision.word or "", note, attempt, refresh)
-        published = await link.driver.run(link.link.publish(publish), link.link, self._urgency(link, decision), link)
-        self._accept(link, decision, published)
-
-    def _note(self, link: Placed, decision: Decision) -> None:
-        """Put the publication on the board before its request goes out."""
-        if decision.word is None or decision.status is None:
-            return
-        within = link.driver.service.traits.visible_within
-        composed = self.composed()
-        view = begin(
-            self.board.view,
-            link.domain,
-            decision.word,
-            decision.status,
-            within,
-            self._clock.now(),
-            note=decision.note,
-            restores=composed is not None and composed.domain == link.domain,
-        )
-        self.board.view = freeze(view, link.domain, self.board.rules, self._clock.now())
-        if self.board.view.frozen_until > self._clock.now():
-            self._log.error("frozen: something makes a loop", service=link.service)
-
-    def _urgency(self, link: Placed, decision: Decision) -> Urgency:
-        if decision.reason is not Reason.REFRESH:
-            return Urgency.CHANGE
-        publication = self.board.view.entries[link.domain].publication
-        left = (publication.expires_at or 0.0) - self._clock.now() if publication else 0.0
-        return Urgency.DUE if left < DUE else Urgency.REFRESH
-
-    def _accept(self, link: Placed, decision: Decision, published: Published) -> None:
-        """The service took it: count, and set the clock for the next renewal."""
-        now = self._clock.now()
-        before = self.board.view.entries[link.domain].publication
-        if decision.reason is Reason.REFRESH and before and before.expires_at is not None:
-            self._metrics.refresh_slack.labels(link.service).observe(max(0.0, before.expires_at - now))
-            if now > before.expires_at:
-                self._metrics.lapsed.labels(link.service).inc()
-                link.log.warning("session lapsed", seconds=round(now - before.expires_at, 1))
-        answer = Accepted(
-            published.shown, published.word, self._jittered(published), published.expires_in, published.order
-        )
-        self.board.view = accept(self.board.view, link.domain, answer, now)
-        self._tell(link, decision, now)
-
-    def _jittered(self, published: Published) -> float | None:
-        """When to renew: around what the connector says, never too late."""
-        if published.refresh_in is None:
-            return None
-        latest = (published.expires_in or float("inf")) * MARGIN
-        return min(published.refresh_in * self._rng.uniform(0.9, 1.1), latest)
-
-    def _tell(self, link: Placed, decision: Decision, now: float) -> None:
-        composed = compose(self.board.view, self.board.rules, now)
-        if decision.reason is Reason.REFRESH:
-            link.log.debug("refreshed", word=decision.word)
-            return
-        seconds = now - composed.at if composed and composed.domain else 0.0
-        source = next((p.service for p in self.links if composed and p.domain == composed.domain), "pin")
-        link.log.info("published", word=decision.word, reason=str(decision.reason), source=source)
-        if decision.reason is Reason.CHANGE:
-            self._metrics.propagation.labels(source, link.service).observe(max(0.0, seconds))
-
-    async def _retract(self, link: Placed, decision: Decision) -> None:
-        flow = link.link.retract(overridden=decision.overridden)
-        await link.driver.run(flow, link.link, Urgency.CHANGE, link)
-        within = link.driver.service.traits.visible_within
-        self.board.view = take_back(self.board.view, link.domain, within, self._clock.now())
-        link.log.info("retracted", overridden=decision.overridden)
 
     async def _save(self) -> None:
         """Keep the view, if it changed since it was kept."""

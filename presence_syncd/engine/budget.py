@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 from itertools import count
+from math import exp
 
 import anyio
 
@@ -21,6 +22,8 @@ SLOWDOWN = 0.7
 """What is left of the rate after the service asked for fewer requests."""
 RECOVERY = 0.05
 """Part of the full rate that comes back in each quiet minute."""
+LATELY = 5.0
+"""Seconds after which a request counts for a third in what is used."""
 LEAST = 0.1
 """The rate is never slowed below this part of the full one."""
 
@@ -52,7 +55,7 @@ class Budget:
         self._paused_until = 0.0
         self._heap: list[tuple[Urgency, int, _Waiter]] = []
         self._numbers = count()
-        self._spent: list[float] = [clock.now(), 0.0]
+        self._spent, self._spent_at = 0.0, clock.now()
         self.swept = 0
 
     @property
@@ -67,11 +70,12 @@ class Budget:
         return len(self._heap)
 
     def used_ratio(self) -> float:
-        """Part of the full rate used since the last call."""
-        since, spent = self._spent
-        now = self._clock.now()
-        self._spent = [now, 0.0]
-        return spent / max(1.0, self.full_rate * (now - since))
+        """Part of the full rate used lately, what was used last weighing most; whoever asks changes nothing."""
+        return self._spent_lately() / (self.full_rate * LATELY)
+
+    def _spent_lately(self) -> float:
+        """Tokens spent, each counting less the longer ago it was."""
+        return self._spent * exp((self._spent_at - self._clock.now()) / LATELY)
 
     async def take(self, urgency: Urgency, tokens: int = 1) -> None:
         """Wait for `tokens` requests' worth of budget."""
@@ -102,7 +106,7 @@ class Budget:
 
     def _spend(self, tokens: int) -> None:
         self._tokens = self._fill() - tokens
-        self._spent[1] += tokens
+        self._spent, self._spent_at = self._spent_lately() + tokens, self._clock.now()
 
     def _delay(self, tokens: int) -> float:
         """Seconds until `tokens` may be spent. More than the bucket holds may be spent when it is full."""

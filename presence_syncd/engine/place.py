@@ -14,14 +14,31 @@ import httpx
 from structlog.typing import FilteringBoundLogger
 
 from presence_syncd.connectors.connector import Link
-from presence_syncd.core.entry import Kind, Observation
-from presence_syncd.core.reconcile import Decision, Reason, Sink
+from presence_syncd.core.change import of_word
+from presence_syncd.core.entry import Entry, Kind, Observation
+from presence_syncd.core.reconcile import WRITES, Decision, Reason, Sink
 from presence_syncd.core.view import Direction
 from presence_syncd.core.vocabulary import Vocabulary
 from presence_syncd.engine.board import Board
 from presence_syncd.engine.driver import Driver
 from presence_syncd.engine.trouble import Trouble
 from presence_syncd.metrics import Metrics
+
+BEHIND = frozenset(
+    {
+        Reason.UNREAD,
+        Reason.BACKOFF,
+        Reason.REFUSED,
+        Reason.CONFIRMING,
+        Reason.SETTLING,
+        Reason.FROZEN,
+        Reason.RETRACT,
+        *WRITES,
+    }
+)
+"""Decisions of a link that does not show, or keep, what it should: each is soon over while all is well."""
+TOLD = frozenset({Kind.OWN, Kind.DECAY})
+"""Readings that are told: a word of the person, and what became of one by itself."""
 
 Remembering = Callable[[str, str, str], Awaitable[None]]
 """Keeps (service name, key, value) for the account."""
@@ -54,6 +71,7 @@ class Placed:
     state: str = ""
     detail: str = ""
     live_at: float | None = None
+    behind_since: float | None = None
     _bell: anyio.Event = field(default_factory=anyio.Event)
     _own: httpx.AsyncClient | None = None
 
@@ -76,15 +94,47 @@ class Placed:
             refused_until=self.trouble.retry_at,
         )
 
+    def take(self, decision: Decision, now: float) -> None:
+        """Take what was decided, noting since when the link is behind, and telling once that it is shadowed."""
+        if decision.reason is Reason.SHADOWED and self.decision.reason is not Reason.SHADOWED:
+            entry = self.board.view.entries[self.domain]
+            ours = entry.publication
+            self.log.info("shadowed", word=ours and ours.written, raw=entry.raw, change=(ours and ours.change) or None)
+        self.decision = decision
+        self.behind_since = (self.behind_since or now) if decision.reason in BEHIND else None
+
+    def try_now(self) -> None:
+        """Let what waits after trouble be tried at once; whether it works is seen then."""
+        self.trouble.try_now()
+        self.hearing.try_now()
+
     def emit(self, observation: Observation) -> Kind:
         """Put a reading on the board."""
+        before = self.board.view.entries.get(self.domain)
         kind = self.board.observe(self.domain, observation, self.vocabulary, self.direction)
         self.live_at = observation.at
         self.hearing.ends()
         self.metrics.observations.labels(self.service, kind).inc()
-        if kind is Kind.OWN:
-            self.log.info("observed", status=str(observation.status), raw=observation.raw, kind=str(kind))
+        if kind in TOLD:
+            self._tell_observed(observation, kind)
+        self.tell_confirmed(before)
         return kind
+
+    def _tell_observed(self, seen: Observation, kind: Kind) -> None:
+        """Tell what was seen, and which change it is, or belongs to."""
+        word = self.board.view.entries[self.domain].word
+        change = of_word(self.link.account, self.domain, word) if word and self.direction.reads else None
+        tell = self.log.info if kind is Kind.OWN else self.log.debug
+        tell("observed", status=str(seen.status), raw=seen.raw, kind=str(kind), change=change)
+
+    def tell_confirmed(self, before: Entry | None) -> None:
+        """Tell, once, that what was written is seen there; `before` is how it was until now."""
+        ours = self.board.view.entries[self.domain].publication
+        was_seen = before is None or before.publication is None or before.publication.confirmed_at is not None
+        if ours is None or ours.confirmed_at is None or ours.overridden or was_seen:
+            return
+        seconds = round(ours.confirmed_at - ours.at, 1)
+        self.log.info("confirmed", word=ours.written, seconds=seconds, change=ours.change or None)
 
     def alive(self, at: float) -> None:
         """Note that the channel changes come by works: what it told last is still so."""

@@ -24,6 +24,8 @@ FIRST, LONGEST = 0.5, 30.0
 """Seconds of the first and the longest wait before a restart."""
 PARKED = 900.0
 """Seconds a child that breaks too often is left alone."""
+NOWHERE = "none"
+"""The label of an end that no service in particular has to do with."""
 LEAVE = 9.0
 """Seconds a child's farewell may take at most."""
 
@@ -42,11 +44,15 @@ class Killed(Exception):
 
 @dataclass(slots=True, eq=False)
 class Child:
-    """One supervised task. `run` is called anew for every life; `leave` once, when it stops for good."""
+    """One supervised task. `run` is called anew for every life; `leave` once, when it stops for good.
+
+    `service` says in which service the last life met its end; empty for none in particular.
+    """
 
     name: str
     run: Callable[[], Awaitable[None]]
     leave: Callable[[], Awaitable[None]]
+    service: Callable[[], str]
     state: State = State.RUNNING
     error: str = ""
     restarts: int = 0
@@ -54,6 +60,7 @@ class Child:
     life: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     times: deque[float] = field(default_factory=lambda: deque(maxlen=INTENSITY + 1))
     gone: anyio.Event = field(default_factory=anyio.Event)
+    nudge: anyio.Event = field(default_factory=anyio.Event)
 
 
 class Supervisor:
@@ -73,10 +80,15 @@ class Supervisor:
         self._what, self._parked = what, parked
 
     def start(
-        self, tasks: TaskGroup, name: str, run: Callable[[], Awaitable[None]], leave: Callable[[], Awaitable[None]]
+        self,
+        tasks: TaskGroup,
+        name: str,
+        run: Callable[[], Awaitable[None]],
+        leave: Callable[[], Awaitable[None]],
+        service: Callable[[], str] = str,
     ) -> None:
         """Start a child in the task group given."""
-        child = self.children[name] = Child(name, run, leave)
+        child = self.children[name] = Child(name, run, leave, service)
         tasks.start_soon(self._live, child, name=f"{self._what} {name}")
 
     async def stop(self, name: str) -> None:
@@ -86,8 +98,10 @@ class Supervisor:
         await child.gone.wait()
 
     def kill(self, name: str) -> None:
-        """End a child's present life as if it had crashed; it is restarted."""
-        self.children[name].life.cancel()
+        """End a child's present life as if it had crashed; it is restarted. One that rests starts at once."""
+        child = self.children[name]
+        child.life.cancel()
+        child.nudge.set()
 
     async def _live(self, child: Child) -> None:
         try:
@@ -115,12 +129,12 @@ class Supervisor:
         try:
             with child.life:
                 await child.run()
-            child.error = Killed.__name__
+            child.error, where = Killed.__name__, ""
             self._log.warning(f"{self._what} killed", **{self._what: child.name})
         except Exception as error:  # a bug in one account must not reach another
-            child.error = _name(error)
+            child.error, where = _name(error), child.service()
             self._log.error(f"{self._what} broke", **{self._what: child.name}, error=child.error, exc_info=error)
-        self._metrics.restarts.labels(self._what, child.error).inc()
+        self._metrics.restarts.labels(where or NOWHERE, child.error).inc()
 
     async def _rest(self, child: Child) -> None:
         """Wait before the next life: longer each time, and long when there were too many."""
@@ -132,9 +146,11 @@ class Supervisor:
         child.state = State.PARKED if often else State.RESTARTING
         if often:
             self._log.error(f"{self._what} parked: it breaks too often", **{self._what: child.name}, seconds=wait)
-        await anyio.sleep(wait * self._rng.uniform(0.5, 1.0))
-        if not often:
-            self._log.info(f"{self._what} restarted", **{self._what: child.name}, restarts=child.restarts)
+        child.nudge = anyio.Event()
+        with anyio.move_on_after(wait * self._rng.uniform(0.5, 1.0)):
+            await child.nudge.wait()
+            child.times.clear()  # whoever wakes it has done something about it
+        self._log.info(f"{self._what} restarted", **{self._what: child.name}, restarts=child.restarts)
 
 
 def _name(error: BaseException) -> str:

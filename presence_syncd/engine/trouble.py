@@ -45,13 +45,14 @@ class Trouble:
         """Whether a person must act."""
         return isinstance(self.error, AuthRejected)
 
-    def starts(self, error: ServiceError, doing: str, word: str | None = None) -> float:
-        """Take note of a failure while `doing`; returns the seconds to wait. `word` is the one that was refused."""
+    def starts(self, error: ServiceError, doing: str, word: str | None = None, change: str | None = None) -> float:
+        """Take note of a failure while `doing`, for a `change`; returns the seconds to wait. `word` was refused."""
         if self.error is None and self._clock.now() - self._over_at > CALM:
             self._times = 0
         if self.error is None or type(self.error) is not type(error):
             self.since = self._clock.now() if self.error is None else self.since
-            self._log.warning("trouble", doing=doing, error=type(error).__name__, said=str(error))
+            named = {"change": change} if change else {}
+            self._log.warning("trouble", doing=doing, error=type(error).__name__, said=str(error), **named)
         wait = self._wait(error)
         self.error = copy(error)  # without its traceback, which would keep whole frames alive
         self.word, self._times = word if isinstance(error, Rejected) else None, self._times + 1

@@ -11,6 +11,8 @@ from presence_syncd.store.store import Record
 class MemoryStore:
     """Keeps records in a dictionary."""
 
+    failing = False
+
     def __init__(self) -> None:
         self.records: dict[str, Record] = {}
 

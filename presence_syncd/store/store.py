@@ -21,7 +21,9 @@ class Record:
 
 
 class Store(Protocol):
-    """Keeps records by account name."""
+    """Keeps records by account name. `failing`: what was to be kept lately could not be."""
+
+    failing: bool
 
     async def load(self) -> dict[str, Record]:
         """Everything that is kept."""

@@ -23,8 +23,8 @@ from presence_syncd.web.app import Source, routes
 
 LONGEST_PIN = 30 * 86400.0
 """Longest time a pin may last, in seconds."""
-LONGEST_REASON = 200
-"""Characters of a reason that are kept."""
+LONGEST_REASON, LONGEST_NAME = 200, 64
+"""Characters of a reason, and of the name of an operator, that are kept."""
 WAITING = 1000
 """Events that may wait for a slow watcher before it loses some."""
 
@@ -38,19 +38,19 @@ class Orders(Protocol):
         """Take the configuration anew. Raises ConfigError; then nothing has changed."""
         ...
 
-    async def pin(self, name: str, status: Status, seconds: float, reason: str) -> None:
-        """Show a status for a while."""
+    async def pin(self, name: str, status: Status, seconds: float, reason: str, by: str = "") -> None:
+        """Show a status for a while; `by` is who ordered it, as in the orders below."""
         ...
 
-    async def unpin(self, name: str) -> None:
+    async def unpin(self, name: str, by: str = "") -> None:
         """Let the services speak again."""
         ...
 
-    async def pause(self, name: str, *, paused: bool) -> None:
+    async def pause(self, name: str, *, paused: bool, by: str = "") -> None:
         """Stop or go on writing."""
         ...
 
-    def kill(self, name: str) -> None:
+    def kill(self, name: str, by: str = "") -> None:
         """Restart an account's task."""
         ...
 
@@ -59,33 +59,42 @@ def control(source: Source, orders: Orders, tapping: Tapping) -> Starlette:
     """The application of the Unix socket: the read-only pages, and the orders."""
     account = "/api/v1/accounts/{name}"
 
-    async def pin(request: Request) -> None:
-        status, seconds, reason = _pin(await _body(request))
-        await orders.pin(request.path_params["name"], status, seconds, reason)
+    async def pin(name: str, data: dict[str, Any], by: str) -> None:
+        await orders.pin(name, *_pin(data), by=by)
 
-    async def kill(request: Request) -> None:
-        orders.kill(request.path_params["name"])
+    async def unpin(name: str, _data: dict[str, Any], by: str) -> None:
+        await orders.unpin(name, by=by)
+
+    async def pause(name: str, _data: dict[str, Any], by: str) -> None:
+        await orders.pause(name, paused=True, by=by)
+
+    async def resume(name: str, _data: dict[str, Any], by: str) -> None:
+        await orders.pause(name, paused=False, by=by)
+
+    async def kill(name: str, _data: dict[str, Any], by: str) -> None:
+        orders.kill(name, by=by)
 
     return Starlette(
         routes=[
             Route("/api/v1/reload", _reload(orders), methods=["POST"]),
             Route("/api/v1/events", _events(tapping)),
             _order(f"{account}/pin", pin),
-            _order(f"{account}/unpin", lambda request: orders.unpin(request.path_params["name"])),
-            _order(f"{account}/pause", lambda request: orders.pause(request.path_params["name"], paused=True)),
-            _order(f"{account}/resume", lambda request: orders.pause(request.path_params["name"], paused=False)),
+            _order(f"{account}/unpin", unpin),
+            _order(f"{account}/pause", pause),
+            _order(f"{account}/resume", resume),
             _order(f"{account}/restart", kill),
             *routes(source),
         ]
     )
 
 
-def _order(path: str, carry_out: Callable[[Request], Awaitable[None]]) -> Route:
-    """A route that does something for one account."""
+def _order(path: str, carry_out: Callable[[str, dict[str, Any], str], Awaitable[None]]) -> Route:
+    """A route that does something for one account; `by` in the body is who wants it, for the log."""
 
     async def endpoint(request: Request) -> Response:
         try:
-            await carry_out(request)
+            data = await _body(request)
+            await carry_out(request.path_params["name"], data, str(data.get("by") or "")[:LONGEST_NAME])
         except KeyError:
             return JSONResponse({"error": f"there is no account {request.path_params['name']!r}"}, status_code=404)
         except ValueError as error:

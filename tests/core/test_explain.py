@@ -78,9 +78,9 @@ def test_says_nothing_of_a_status_nobody_told() -> None:
 
 
 def test_a_pin_is_above_all_words() -> None:
-    view = View({"teams": said(BUSY), "symphony": Entry()}, pin=Pin(DND, NOW + 90, "board meeting"), paused=True)
+    view = View({"teams": said(BUSY), "symphony": Entry()}, pin=Pin(DND, NOW + 90, "board meeting", "ops"), paused=True)
     chain = told(replace(view, frozen_until=NOW + 30))
-    assert chain["pin"] == {"status": "dnd", "for": 90, "reason": "board meeting"}
+    assert chain["pin"] == {"status": "dnd", "for": 90, "reason": "board meeting", "by": "ops"}
     assert (chain["status"]["in"], chain["status"]["ago"], chain["status"]["because"]) == ("pin", None, RULES["pin"])
     assert [word["because"] for word in chain["words"]] == [RULES["pin"]]
     assert (chain["paused"], chain["frozen_for"]) == (True, 30)
@@ -166,6 +166,7 @@ def test_tells_what_was_written_and_what_became_of_it() -> None:
         "renewed_in": None,
         "taken_back": False,
         "replaced_by_person": False,
+        "change": None,
     }
     lease = replace(written, substitute=None, expires_at=NOW + 300, refresh_at=NOW + 200, confirmed_at=NOW - 5)
     found = of(View({"symphony": replace(entry, publication=lease)}), "symphony")["written"]

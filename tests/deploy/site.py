@@ -27,7 +27,11 @@ from tests.deploy.places import REPOSITORY, RULES, tool
 SCRAPE = "500ms"
 LONGEST = 20.0
 """Seconds to wait for anything."""
-THRESHOLDS = {"presence_syncd_feed_age_seconds > 330": "presence_syncd_feed_age_seconds > 2", "))) > 15": "))) > 1"}
+THRESHOLDS = {
+    "presence_syncd_feed_age_seconds > presence_syncd_feed_age_limit_seconds": "presence_syncd_feed_age_seconds > 2",
+    "presence_syncd_behind_seconds > 600": "presence_syncd_behind_seconds > 5",
+    "))) > 15": "))) > 1",
+}
 """Numbers of the rules that are seconds."""
 
 

@@ -123,10 +123,23 @@ async def test_graph_16_ten_thousand_due_at_once_are_spread() -> None:
     assert max(seconds) <= 151
 
 
-async def test_the_ratio_tells_what_was_used_since_it_was_asked_last() -> None:
+@pytest.mark.parametrize("asked_every", [0.5, 7.0, 60.0])
+async def test_the_ratio_tells_what_was_used_lately_however_often_it_is_asked(asked_every: float) -> None:
     budget = _budget(2.0, 10.0)
-    await budget.take(Urgency.CHANGE, 5)
-    await anyio.sleep(10)
-    assert budget.used_ratio() == pytest.approx(0.25)
-    await anyio.sleep(10)
     assert budget.used_ratio() == 0.0
+
+    async def ask() -> None:
+        while True:
+            await anyio.sleep(asked_every)
+            budget.used_ratio()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        for _ in range(60):
+            await budget.take(Urgency.CHANGE)
+            await anyio.sleep(1)
+        assert budget.used_ratio() == pytest.approx(0.5, rel=0.15)
+        assert budget.used_ratio() == budget.used_ratio()
+        await anyio.sleep(30)
+        assert budget.used_ratio() < 0.01
+        tasks.cancel_scope.cancel()

@@ -47,7 +47,7 @@ async def _break_in_a_group() -> None:
 async def test_one_that_breaks_is_restarted_alone_and_parked_if_it_goes_on(life: Callable[[], Awaitable[None]]) -> None:
     async with engine() as running:
         supervisor, bad, good = _supervisor(running), Child(life), Child()
-        supervisor.start(running.tasks, "bad", bad.run, bad.leave)
+        supervisor.start(running.tasks, "bad", bad.run, bad.leave, lambda: "teams")
         supervisor.start(running.tasks, "good", good.run, good.leave)
         await anyio.sleep(60)
         assert bad.lives == INTENSITY + 1
@@ -58,7 +58,7 @@ async def test_one_that_breaks_is_restarted_alone_and_parked_if_it_goes_on(life:
         assert running.events("account parked: it breaks too often") == 1
         await anyio.sleep(PARKED)
         assert bad.lives > INTENSITY + 1
-        assert 'restarts_total{error="ZeroDivisionError",service="account"}' in running.metrics.exposition().decode()
+        assert 'restarts_total{error="ZeroDivisionError",service="teams"}' in running.metrics.exposition().decode()
 
 
 async def test_one_that_breaks_now_and_then_is_not_parked() -> None:
@@ -86,6 +86,25 @@ async def test_a_killed_child_lives_again() -> None:
         assert child.lives == 2
         assert child.farewells == 0
         assert running.events("account killed") == 1
+        assert 'restarts_total{error="Killed",service="none"} 1.0' in running.metrics.exposition().decode()
+
+
+async def test_one_that_rests_or_is_parked_starts_at_once_when_it_is_killed() -> None:
+    async with engine() as running:
+        supervisor, child = _supervisor(running), Child(_break)
+        supervisor.start(running.tasks, "one", child.run, child.leave)
+        await anyio.sleep(60)
+        assert str(supervisor.children["one"].state) == "parked"
+        lives, child.life = child.lives, anyio.sleep_forever
+        supervisor.kill("one")
+        await anyio.sleep(0.01)
+        assert (child.lives, str(supervisor.children["one"].state)) == (lives + 1, "running")
+        supervisor.kill("one")
+        await anyio.sleep(0.01)
+        assert str(supervisor.children["one"].state) == "restarting", "what was before is forgotten"
+        supervisor.kill("one")
+        await anyio.sleep(0.01)
+        assert (child.lives, str(supervisor.children["one"].state)) == (lives + 2, "running")
 
 
 @pytest.mark.parametrize("life", [anyio.sleep_forever, _break])

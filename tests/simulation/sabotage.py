@@ -23,6 +23,7 @@ Bug = Callable[[], list[tuple[object, str, Any]]]
 
 
 accounts: Any = importlib.import_module("presence_syncd.engine.account")
+writing: Any = importlib.import_module("presence_syncd.engine.writing")
 boards: Any = importlib.import_module("presence_syncd.engine.board")
 
 
@@ -33,14 +34,14 @@ def _there(publication: Publication | None) -> Publication:
 
 def _no_before_window() -> list[tuple[object, str, Any]]:
     """What was shown before a write is not remembered: an old reading is taken for the person's word."""
-    real = accounts.begin
+    real = writing.begin
 
     def begin(view: View, domain: str, *args: Any, **options: Any) -> View:
         after: View = real(view, domain, *args, **options)
         entry = after.entries[domain]
         return after.put(domain, replace(entry, publication=replace(_there(entry.publication), before=frozenset())))
 
-    return [(accounts, "begin", begin)]
+    return [(writing, "begin", begin)]
 
 
 def _echo_as_own() -> list[tuple[object, str, Any]]:
@@ -107,18 +108,18 @@ def _write_while_paused() -> list[tuple[object, str, Any]]:
 
 def _no_refresh() -> list[tuple[object, str, Any]]:
     """Leases are not renewed."""
-    real = accounts.accept
+    real = writing.accept
 
     def accept(view: View, domain: str, answer: Any, now: float) -> View:
         after: View = real(view, domain, replace(answer, refresh_in=None), now)
         return after
 
-    return [(accounts, "accept", accept)]
+    return [(writing, "accept", accept)]
 
 
 def _no_retry() -> list[tuple[object, str, Any]]:
     """A write that failed is taken for done."""
-    return [(accounts, "fail", lambda view, domain: accounts.accept(view, domain, accounts.Accepted(), 0.0))]
+    return [(writing, "fail", lambda view, domain: writing.accept(view, domain, writing.Accepted(), 0.0))]
 
 
 def _no_budget() -> list[tuple[object, str, Any]]:

@@ -32,6 +32,8 @@ class Disk:
 class CrashStore:
     """One process's way to the disk. `die` is the kill: of what is under way, chance decides."""
 
+    failing = False
+
     def __init__(self, disk: Disk, rng: random.Random) -> None:
         self._disk, self._rng = disk, rng
         self._cache = MemoryStore()

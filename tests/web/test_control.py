@@ -47,17 +47,17 @@ class Daemon:
             raise ConfigError(self.problems)
         return {"added": []}
 
-    async def pin(self, name: str, status: Status, seconds: float, reason: str) -> None:
-        self.note(name, "pin", str(status), seconds, reason)
+    async def pin(self, name: str, status: Status, seconds: float, reason: str, by: str = "") -> None:
+        self.note(name, "pin", str(status), seconds, reason, by)
 
-    async def unpin(self, name: str) -> None:
-        self.note(name, "unpin")
+    async def unpin(self, name: str, by: str = "") -> None:
+        self.note(name, "unpin", by)
 
-    async def pause(self, name: str, *, paused: bool) -> None:
-        self.note(name, "pause", paused)
+    async def pause(self, name: str, *, paused: bool, by: str = "") -> None:
+        self.note(name, "pause", paused, by)
 
-    def kill(self, name: str) -> None:
-        self.note(name, "kill")
+    def kill(self, name: str, by: str = "") -> None:
+        self.note(name, "kill", by)
 
     @contextmanager
     def tapping(self, tap: Callable[[dict[str, Any]], None]) -> Iterator[None]:
@@ -81,16 +81,17 @@ async def ask(daemon: Daemon, method: str, path: str, body: Any = None, *, app: 
 
 
 async def test_orders_are_carried_out(daemon: Daemon) -> None:
-    body = {"status": "busy/call", "seconds": 60, "reason": "r" * 500}
-    for order, facts in (("pin", body), ("unpin", None), ("pause", None), ("resume", None), ("restart", None)):
+    body = {"status": "busy/call", "seconds": 60, "reason": "r" * 500, "by": "b" * 500}
+    by: dict[str, Any] = {"by": "ops"}
+    for order, facts in (("pin", body), ("unpin", by), ("pause", by), ("resume", None), ("restart", by)):
         reply = await ask(daemon, "POST", f"/api/v1/accounts/alice/{order}", facts)
         assert (reply.status_code, reply.json()) == (200, {"done": True})
     assert daemon.done == [
-        ("pin", "busy/call", 60.0, "r" * 200),
-        ("unpin",),
-        ("pause", True),
-        ("pause", False),
-        ("kill",),
+        ("pin", "busy/call", 60.0, "r" * 200, "b" * 64),
+        ("unpin", "ops"),
+        ("pause", True, "ops"),
+        ("pause", False, ""),
+        ("kill", "ops"),
     ]
 
 
