@@ -30,7 +30,7 @@ class Observation:
     `started_at` and `at` are the daemon's seconds: when the request that brought it left (for a pushed event: when it
     came), and when it arrived. `order` is the service's own version of the object (compared only with its like),
     `changed_at` the Unix time at which the service says it was set; both None where the service does not tell.
-    `raw` is the service's own word for it, for people to read.
+    `raw` is the service's own word for it, for people to read. `by_signing_in`: it shows because we signed in.
     """
 
     status: Status
@@ -40,6 +40,7 @@ class Observation:
     note: str | None = None
     order: int | str | None = None
     changed_at: float | None = None
+    by_signing_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def _kind(entry: Entry, seen: Observation, planned: str | None, vocabulary: Voca
         return Kind.ECHO
     if planned is not None and vocabulary.is_echo(planned, status):
         return Kind.ECHO
-    if _is_what_was_left(entry, status, vocabulary):
+    if seen.by_signing_in or _is_what_was_left(entry, status, vocabulary):
         return Kind.ECHO
     if any(vocabulary.is_faded_echo(word, status) for word in words):
         return Kind.DECAY
@@ -197,7 +197,7 @@ def _is_mine(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary
     """Whether a write of ours explains what is shown."""
     if kind is Kind.SAME or (kind is Kind.DECAY and entry.shown is not None and not entry.shown.is_absent):
         return entry.mine
-    if _is_what_was_left(entry, seen.status, vocabulary):
+    if seen.by_signing_in or _is_what_was_left(entry, seen.status, vocabulary):
         return True
     return any(
         vocabulary.is_echo(p.written, seen.status)

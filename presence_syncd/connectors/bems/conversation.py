@@ -7,6 +7,7 @@ and waits until they are done, lost or late. Sources: bems.md §4, §5.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from presence_syncd.connectors.bems.channel import channel
@@ -15,6 +16,8 @@ from presence_syncd.connectors.bems.jsonrpc import Call, Cause
 from presence_syncd.connectors.bems.session import SLOW_PROBE, Session, TokenRefused, error_of
 from presence_syncd.connectors.bems.settings import BemsLinkSettings, BemsSettings
 from presence_syncd.connectors.flow import Enter, Flow, Now, Reveal, Wait, Wake
+from presence_syncd.core.presence import Status
+from presence_syncd.core.vocabulary import Vocabulary
 from presence_syncd.errors import AuthRejected, Rejected, ServiceError, SessionExpired, Unavailable
 
 REGISTER, STATES = "RegisterTempRemotePresence", "GetContactsState"
@@ -28,20 +31,33 @@ HOPELESS = frozenset({Cause.METHOD, Cause.UNSUPPORTED})
 """Causes after which a method is not used again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a session begins with: a word, or None where the server chooses; `was_shown` is the name shown before."""
+
+    word: str | None
+    was_shown: str | None
+    vocabulary: Vocabulary
+
+    def leads_to(self, status: Status) -> bool:
+        """Whether beginning so may be why a status shows: whatever the server chose, or the word that was given."""
+        return self.word is None or self.vocabulary.is_echo(self.word, status)
+
+
 class Conversation(Exchange):
-    """One link's conversation. `start_word` tells what to begin a session with; `unregister` the names still to try."""
+    """One link's conversation. `start` tells what to begin a session with; `unregister` the names still to try."""
 
     def __init__(
         self,
         settings: BemsSettings,
         link: BemsLinkSettings,
         session: Session,
-        start_word: Callable[[], Flow[str | None]],
+        start: Callable[[], Flow[Start]],
         unregister: list[str],
     ) -> None:
         super().__init__(settings, session)
         self.link = link
-        self._start_word, self._unregister = start_word, unregister
+        self._start, self._unregister = start, unregister
 
     # the flow that owns the channel
 
@@ -146,13 +162,13 @@ class Conversation(Exchange):
             params = {"gdToken": token, "userId": self.link.user_id or self.link.contact}
         if self.settings.web_ticket is not None:
             params["oAuth2Token"] = (yield Reveal(self.settings.web_ticket)).reveal()
-        word = yield from self._start_word()
-        if word is not None:
-            params["presence"] = word
+        start = yield from self._start()
+        if start.word is not None:
+            params["presence"] = start.word
         call = yield from self._ask("BeginSession", params)
         if call.failure is not None:
             raise error_of("BeginSession", call.failure)
-        self.session.begin((yield Now()))
+        self.session.begin((yield Now()), start.was_shown, start.leads_to)
 
     def _ask_how(self, token: str) -> Flow[None]:
         """Ask how users prove who they are; an answer is shown to people, its absence does no harm."""

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from presence_syncd.connectors.bems.channel import TOKEN_HEADER
-from presence_syncd.connectors.bems.conversation import UNREGISTER, Conversation
+from presence_syncd.connectors.bems.conversation import UNREGISTER, Conversation, Start
 from presence_syncd.connectors.bems.lookup import REALM, SWEEP_SIZE, Lookup
 from presence_syncd.connectors.bems.publishing import Writer
 from presence_syncd.connectors.bems.session import Session
@@ -26,6 +26,8 @@ RATE, BURST = 50.0, 100.0
 """HTTP requests per second where `rate` is not set: no limit is published."""
 VISIBLE_WITHIN = 30.0
 """Seconds until a write is read back (mapping.md §4.3)."""
+OTHERS_FIRST = 1.0
+"""Seconds for which the first session of a person of whom nothing is known waits for what other links read."""
 SHOWN = "shown"
 """Key under which the name of what was shown last is kept over restarts."""
 
@@ -94,8 +96,9 @@ class BemsLink(Link):
         self.key = same_contact(settings.contact)
         own = service.settings
         self.session = Session(settings.contact, service.guesses, own.event, service.counters)
-        self.talk = Conversation(own, settings, self.session, self._start_word, service.unregister)
+        self.talk = Conversation(own, settings, self.session, self._start, service.unregister)
         self._writer = Writer(self.talk, service.vocabulary, service.guesses, service.refused)
+        self._is_new = True
         self.uses_connect = settings.direction.writes or service.lookup is None
 
     @property
@@ -107,7 +110,21 @@ class BemsLink(Link):
         """Follow the person over Connect; a link that is only read, where the lookup service reads it, needs none."""
         while not self.uses_connect:
             yield Wait(3600.0)
+        if self._is_new and self._knows_nothing():
+            yield from self._let_others_read()
+            return  # the engine calls again, with a `start_with` of what was read by then
         yield from self.talk.follow()
+
+    def _knows_nothing(self) -> bool:
+        """Whether the server would choose what signing in shows, over what another door may be about to tell."""
+        told = (self.start_with, self.session.shown, self.memory.get(SHOWN), self.service.settings.start_presence)
+        return self.service.lookup is None and told == (None, None, None, None)
+
+    def _let_others_read(self) -> Flow[None]:
+        self._is_new = False
+        until = (yield Now()) + OTHERS_FIRST
+        while (now := (yield Now())) < until:
+            yield Wait(until - now)
 
     def keep_alive(self, *, present: bool) -> Flow[float]:  # noqa: ARG002  # a ping says nothing of the person
         """Ping within the session's time-out, whoever is there: it holds the session, not a presence."""
@@ -146,17 +163,21 @@ class BemsLink(Link):
             self.memory[SHOWN] = self.session.shown
             yield Remember(SHOWN, self.session.shown)
 
-    def _start_word(self) -> Flow[str | None]:
-        """What to begin a session with: what is shown now, or was when last seen; None leaves it to the server.
+    def _start(self) -> Flow[Start]:
+        """What to begin a session with: what is shown now, or was when last seen; no word leaves it to the server.
 
         The lookup service goes first: only it knows what the person said elsewhere while there was no session.
         """
         shown = (yield from self._looked_up()) or self.session.shown
         if shown is None and self.start_with is not None:
-            return self._documented(self.start_with)
+            return self._beginning(self.start_with, None)
         shown = shown or self.memory.get(SHOWN)
-        word = None if shown is None else self.service.vocabulary.word_for(status_of(shown))
-        return self.service.settings.start_presence if shown is None else word and self._documented(word)
+        if shown is None:
+            return self._beginning(self.service.settings.start_presence, None)
+        return self._beginning(self.service.vocabulary.word_for(status_of(shown)), shown)
+
+    def _beginning(self, word: str | None, was_shown: str | None) -> Start:
+        return Start(word and self._documented(word), was_shown, self.service.vocabulary)
 
     def _documented(self, word: str) -> str:
         """The word, or its documented substitute once the server refused it."""

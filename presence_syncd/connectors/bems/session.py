@@ -6,7 +6,8 @@ The one rule: what the server says of an earlier session changes nothing of this
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from presence_syncd.connectors.bems.events import Marks, Shown, contacts_in
 from presence_syncd.connectors.bems.frames import Frames
@@ -14,6 +15,7 @@ from presence_syncd.connectors.bems.jsonrpc import Answer, Call, Calls, Cause, F
 from presence_syncd.connectors.bems.wire import UNKNOWN_RAW, same_contact, status_of
 from presence_syncd.connectors.fields import Secret
 from presence_syncd.core.entry import Observation
+from presence_syncd.core.presence import Status
 from presence_syncd.errors import AuthRejected, Rejected, ServiceError, SessionExpired, Unavailable
 
 YOUNG = 60.0
@@ -64,6 +66,8 @@ class Session:
         self.ping_after: float | None = None
         self.shown: str | None = None
         self.last: Observation | None = None
+        self._was_shown: str | None = None
+        self._may_be_ours: Callable[[Status], bool] | None = None
         self.disabled: set[str] = set()
         self.unread: set[tuple[str, ...]] = set()
         self._young_deaths = 0
@@ -108,8 +112,16 @@ class Session:
             self.counters["unknown"] += 1
         else:
             self.shown = seen.raw
+            seen = self._settle_whose(seen)
         self.last = seen
         return seen
+
+    def _settle_whose(self, seen: Observation) -> Observation:
+        """Tell what signing in made the server show from what the person said: by the first reading of a session."""
+        is_made_by_us, self._may_be_ours = self._may_be_ours, None
+        if is_made_by_us is None or seen.raw == self._was_shown or not is_made_by_us(seen.status):
+            return seen
+        return replace(seen, by_signing_in=True)
 
     def _heed_failure(self, failure: Failure, call: Call | None, *, is_ours: bool) -> None:
         """End the session where a failure of it (of a call, or of none) means that."""
@@ -124,9 +136,13 @@ class Session:
         if refused:
             self.token, self.was_refused = None, True
 
-    def begin(self, now: float) -> None:
-        """A new session began: nothing of the old one holds."""
+    def begin(self, now: float, was_shown: str | None, may_be_ours: Callable[[Status], bool]) -> None:
+        """A new session began: nothing of the old one holds.
+
+        `was_shown` is the name known to be shown before; `may_be_ours` tells whether signing in leads to a status.
+        """
         self.number += 1
+        self._was_shown, self._may_be_ours = was_shown, may_be_ours
         self.marks = Marks()
         self.begun_at, self.register_at, self.ping_after = now, 0.0, None
         self.is_begun, self.is_following, self.fault, self.was_refused = True, False, None, False

@@ -232,8 +232,10 @@ class Bench:
         task.take = lambda: None
 
     def _pause(self, task: Task, failure: ServiceError | None) -> float:
-        if failure is None or task.name == "keep":
+        if task.name == "keep":
             return (failure.retry_after if failure else None) or 5.0
+        if failure is None:
+            return 0.0
         if isinstance(failure, SessionExpired):
             return failure.retry_after or 0.0
         if isinstance(failure, AuthRejected | Rejected):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,9 +11,10 @@ from presence_syncd.connectors.bems.channel import Cookies, channel
 from presence_syncd.connectors.bems.lookup import ALARM_AFTER
 from presence_syncd.connectors.bems.session import TokenRefused
 from presence_syncd.connectors.flow import Reply
+from presence_syncd.core.compose import compose
 from presence_syncd.core.observe import observe
-from presence_syncd.core.presence import BUSY, UNKNOWN
-from presence_syncd.core.publication import begin
+from presence_syncd.core.presence import BUSY, DND, UNKNOWN
+from presence_syncd.core.publication import Accepted, accept, begin
 from presence_syncd.core.view import Rules, View
 from presence_syncd.errors import AuthRejected, Rejected, SessionExpired, Unavailable
 from tests.connectors.bems.bench import ALICE, Bench
@@ -496,6 +498,99 @@ def test_what_a_session_begins_with(
     bench.link.start_with = start_with
     bench.start()
     assert bench.connect.begun == [(ALICE, word)]
+
+
+def judged(bench: Bench, view: View) -> tuple[View, list[str]]:
+    """What the core makes of everything observed since the last time, and forget it here."""
+    kinds = []
+    for seen in bench.observed:
+        view, kind = observe(view, "sfb", seen, bench.service.vocabulary, Rules())
+        kinds.append(kind.value)
+    bench.observed.clear()
+    return view, kinds
+
+
+@pytest.mark.parametrize("transport", list(TRANSPORTS))
+@pytest.mark.parametrize("start", [{}, {"start_presence": "away"}])
+def test_what_a_first_sign_in_shows_is_nobodys_word(transport: str, start: dict[str, str]) -> None:
+    bench = Bench(TRANSPORTS[transport] | start)
+    view, kinds = judged(bench.start(15), View(started_at=bench.now))
+    assert set(kinds) == {"echo"}
+    assert (view.entries["sfb"].word, view.entries["sfb"].mine) == (None, True), "no word, and no proof of anybody"
+    assert compose(view, Rules(), bench.now) is None, "nothing is written elsewhere"
+    bench.server.client(ALICE, "busy")
+    bench.run(15)
+    view, kinds = judged(bench, view)
+    assert kinds == ["own"]
+    assert view.entries["sfb"].word.status == BUSY  # type: ignore[union-attr]  # or the line before fails
+
+
+def test_what_somebody_else_shows_at_a_first_sign_in_is_theirs() -> None:
+    bench = Bench({"start_presence": "away"})
+    bench.connect.switches.is_nowhere.add(ALICE)
+    bench.server.client(ALICE, "busy")
+    view, kinds = judged(bench.start(), View(started_at=bench.now))
+    assert kinds == ["own"]
+    assert view.entries["sfb"].word.status == BUSY  # type: ignore[union-attr]  # or the line before fails
+
+
+def test_what_the_lookup_service_told_before_signing_in_is_the_persons() -> None:
+    bench = Bench(LOOKUP)
+    bench.server.client(ALICE, "busy")
+    assert judged(bench.start(), View(started_at=bench.now))[1] == ["own"]
+
+
+def test_signing_in_again_with_a_word_for_less_makes_no_word() -> None:
+    bench = Bench()
+    bench.start()
+    bench.server.client(ALICE, "doNotDisturb")
+    bench.run(5)
+    view, _ = judged(bench, View(started_at=bench.now))
+    bench.connect.restart()
+    bench.run(60)
+    assert bench.connect.begun[-1] == (ALICE, "busy"), "the only documented word for it"
+    view, kinds = judged(bench, view)
+    assert kinds == ["echo"]
+    assert view.entries["sfb"].word.status == DND  # type: ignore[union-attr]  # said before
+
+
+def test_a_first_sign_in_waits_for_what_other_links_read() -> None:
+    bench = Bench()
+    bench.start(0.5)
+    assert bench.connect.begun == []
+    bench.link.start_with = "away"
+    bench.run(3)
+    assert bench.connect.begun == [(ALICE, "away")]
+
+
+def test_what_we_published_before_a_restart_is_no_new_word(bench: Bench) -> None:
+    view, _ = judged(bench, View(started_at=bench.now))
+    bench.run(1)
+    view = begin(view, "sfb", "busy", BUSY, 30.0, bench.now)
+    bench.publish("busy")
+    view, _ = judged(bench, accept(view, "sfb", Accepted(), bench.now))
+    before = view.entries["sfb"].word
+    bench.begin_again()
+    bench.run(30)
+    view = replace(view, started_at=bench.now, entries={"sfb": replace(view.entries["sfb"], live_at=None)})
+    view, kinds = judged(bench, view)
+    assert set(kinds) <= {"echo", "same"}
+    assert (view.entries["sfb"].word, view.entries["sfb"].mine) == (before, True)
+
+
+def test_a_write_that_was_not_read_back_before_a_restart_is_no_new_word(bench: Bench) -> None:
+    view, _ = judged(bench, View(started_at=bench.now))
+    bench.run(1)
+    view = begin(view, "sfb", "busy", BUSY, 30.0, bench.now)
+    bench.publish("busy")
+    before = view.entries["sfb"].word
+    bench.observed.clear()
+    bench.begin_again()
+    bench.run(30)
+    view, kinds = judged(bench, replace(view, started_at=bench.now))
+    assert "echo" in kinds
+    assert set(kinds) <= {"echo", "same"}
+    assert view.entries["sfb"].word == before
 
 
 def test_a_swept_reading_counts_only_while_connect_does_not_follow() -> None:
