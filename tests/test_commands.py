@@ -276,9 +276,7 @@ def test_watch_shows_what_happens(tenant: Tenant) -> None:
         assert json.loads(objects.stdout.readline())["event"] == "watching"
         tenant.said("pause", "carol")
         tenant.said("pause", "bob")
-        assert re.fullmatch(
-            rb"\d\d:\d\d:\d\d  bob +paused by \w+: nothing is written\n", lines.stdout.readline()
-        )
+        assert re.fullmatch(rb"\d\d:\d\d:\d\d  bob +paused by \w+: nothing is written\n", lines.stdout.readline())
         event = json.loads(objects.stdout.readline())
         assert (event["account"], event["event"], event["level"]) == ("bob", "paused", "info")
         for process in (lines, objects):

@@ -99,7 +99,9 @@ def test_nobody_said_anything() -> None:
 def test_doors_to_one_presence_are_named() -> None:
     doors = [{**LINK, "service": name, "domain": "sfb"} for name in ("skype", "blackberry")]
     first = told(*doors)[0].lines[0]
-    assert first.startswith("In sfb (skype and blackberry) the person said busy 5 s ago (change 0badcafe). By the rule compose")
+    assert first.startswith(
+        "In sfb (skype and blackberry) the person said busy 5 s ago (change 0badcafe). By the rule compose"
+    )
 
 
 @pytest.mark.parametrize(

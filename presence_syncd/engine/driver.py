@@ -60,6 +60,10 @@ class Place(Protocol):
     def own_client(self) -> httpx.AsyncClient: ...
 
 
+POLL = "poll"
+"""The operation that asks whether there is news; a long poll is known by its own connection, too."""
+
+
 @dataclass(slots=True)
 class Run:
     """One flow being carried out: for whom, how urgent, and its own WebSocket if it opened one."""
@@ -188,8 +192,9 @@ class Driver:
             reply = await (self.transport.send(request) if polls is None else self._poll(request, polls))
         finally:
             self._note(request, reply, self.clock.now() - started)
-        if polls is not None and reply.status == 200:
-            polls.alive(reply.at)  # a long poll that ends, with news or without, proves that its channel works
+        asks_for_news = polls is not None or request.operation == POLL
+        if asks_for_news and run.place is not None and reply.status in (200, 202, 204):
+            run.place.alive(reply.at)  # a poll that is answered, with news or without, proves that its channel works
         return reply
 
     async def _poll(self, request: Request, place: Place) -> Reply:

@@ -7,7 +7,6 @@ dashboard's queries gave at the end.
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -22,9 +21,7 @@ import pytest
 from tests.deploy.places import DASHBOARD, alerts, expressions, output, tool
 from tests.deploy.site import Site, wait_for
 
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("PRESENCE_SYNCD_LONG"), reason="a minute of real trouble: PRESENCE_SYNCD_LONG=1 runs it"
-)
+pytestmark = pytest.mark.xdist_group("a real Prometheus")
 
 WRITE = "set(User)?(Preferred)?Presence"
 """Part of the path of every write to Teams."""
@@ -105,9 +102,16 @@ def words_that_are_refused(site: Site) -> None:
     site.says("alice", "AVAILABLE")
 
 
+def a_state_file_that_is_taken(site: Site) -> None:
+    """Another program holds the state file, and somebody says something."""
+    site.mend("teams")
+    site.hold_state()
+    site.says("alice", "BUSY")
+
+
 def services_that_cannot_be_read(site: Site) -> None:
     """The configuration allows fewer requests than reading Symphony takes; Teams answers no reading any more."""
-    site.mend("teams")
+    site.release_state()
     site.document["services"]["symphony"]["rate"] = 4.0
     site.write(site.document)
     assert site.order("reload") == 200
@@ -131,8 +135,9 @@ STORY: tuple[tuple[Callable[[Site], None], frozenset[str]], ...] = (
     (operators_slips, frozenset({"ReloadRefused", "FewFilesLeft", "AccountsRestart", "LoopLags", "Throttled"})),
     (a_service_that_takes_its_time, frozenset({"PropagationSlow", "SessionsLapsed"})),
     (words_that_do_not_show, frozenset({"LinksShadowed", "AccountsFrozen"})),
-    (writes_that_fail, frozenset({"PublishFails"})),
+    (writes_that_fail, frozenset({"PublishFails", "LinksBehind"})),
     (words_that_are_refused, frozenset({"LinksDiverged", "AccountsParked"})),
+    (a_state_file_that_is_taken, frozenset({"StateNotKept"})),
     (services_that_cannot_be_read, frozenset({"BudgetNearLimit", "BudgetTooSmall", "FeedLate"})),
     (a_start_without_it, frozenset({"FeedNeverHeard", "KeepsRestarting"})),
     (the_end, frozenset({"Down"})),
