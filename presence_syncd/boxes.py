@@ -53,6 +53,14 @@ class Box(Protocol):
         """What colleagues see, in this service's words."""
         ...
 
+    def leave_note(self, person: str, text: str) -> None:
+        """The person leaves a note in their own client. Raises NotImplementedError where there are no notes."""
+        ...
+
+    def note(self, person: str) -> str:
+        """The note colleagues see; empty for none."""
+        ...
+
     def hint(self, url: str) -> str:
         """A command that changes something, to copy."""
         ...
@@ -125,6 +133,14 @@ class GraphBox:
         """What Teams shows."""
         return "/".join(self.emulator.shown(self.user(person)))
 
+    def leave_note(self, person: str, text: str) -> None:
+        """Set the status message in Teams."""
+        self.emulator.calls.person(self.user(person)).change(self.emulator.clock.now(), message=text)
+
+    def note(self, person: str) -> str:
+        """The status message."""
+        return self.emulator.calls.person(self.user(person)).standing.message or ""
+
     def hint(self, url: str) -> str:
         """How Alice asks not to be disturbed."""
         return _curl(f"{url}{CONTROL}/people/{self.user('alice')}", {"preferred": "DoNotDisturb"})
@@ -182,6 +198,14 @@ class SymphonyBox:
         """What Symphony shows."""
         return self.emulator.shown(self.user(person))
 
+    def leave_note(self, person: str, text: str) -> None:
+        """Symphony has no notes."""
+        raise NotImplementedError("Symphony has no notes")
+
+    def note(self, person: str) -> str:  # noqa: ARG002  # nobody has one
+        """Symphony has no notes."""
+        return ""
+
     def hint(self, url: str) -> str:
         """How Alice turns busy."""
         return _curl(f"{url}{CONTROL}/people/{self.user('alice')}", {"category": "BUSY"})
@@ -217,6 +241,14 @@ class SkypeBox:
         """What Skype shows."""
         return self.emulator.shown(sip(person))
 
+    def leave_note(self, person: str, text: str) -> None:
+        """Set the personal note in Skype."""
+        self.emulator.person(sip(person)).note = text
+
+    def note(self, person: str) -> str:
+        """The personal note."""
+        return self.emulator.person(sip(person)).note
+
     def hint(self, url: str) -> str:
         """How Alice will be right back."""
         return _curl(f"{url}{CONTROL}/people/{sip('alice')}", {"availability": "BeRightBack"})
@@ -249,6 +281,14 @@ class BlackBerryBox:
         """What BlackBerry shows, as a word for its number."""
         number = self.emulator.shown(sip(person))
         return next(word for least, word in WORDS if number >= least)
+
+    def leave_note(self, person: str, text: str) -> None:
+        """Set the personal message in the BlackBerry client, the presence staying as it is."""
+        self.backend.set(sip(person), self.emulator.shown(sip(person)), text)
+
+    def note(self, person: str) -> str:
+        """The personal message."""
+        return self.emulator.people.get(sip(person))[1]
 
     def hint(self, url: str) -> str:
         """How Alice goes away."""

@@ -27,6 +27,8 @@ from presence_syncd.web.server import listen_tcp, serve
 FADE = 2.0
 """Seconds after which the emulated Teams lets an Available session fade; five minutes in reality."""
 POLICY = {"settle": "0s", "settle_fade": "1s"}
+PERSONAL = {"alice": {"note": "mirror", "writer": ["blackberry", "skype"]}}
+"""Alice's notes are carried along, and BlackBerry writes for her: by SetPresence, which takes both."""
 PATIENCE = 10.0
 """Seconds a change may take to arrive."""
 LOOK = 0.01
@@ -37,7 +39,10 @@ Say = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event of the day: who does what where, and what everybody else must show because of it."""
+    """One event of the day: who does what where, and what everybody else must show because of it.
+
+    `is_note`: `value` and what is expected are notes.
+    """
 
     title: str
     person: str
@@ -47,6 +52,7 @@ class Step:
     before: Callable[[Day], Awaitable[None]] | None = None
     hold: float = 0.0
     own_words: int = 1
+    is_note: bool = False
     patience: float = PATIENCE
 
 
@@ -65,9 +71,21 @@ class Day:
         """What a service shows of a person."""
         return self.tenant.boxes[service].shows(person)
 
+    def result(self, step: Step, service: str) -> str:
+        """What a service shows of what a step is about: the person's status, or their note."""
+        box = self.tenant.boxes[service]
+        return box.note(step.person) if step.is_note else box.shows(step.person)
+
     def act(self, service: str, person: str, value: str) -> None:
         """Let a person do something in their own client."""
         self.tenant.boxes[service].act(person, value)
+
+    def take(self, step: Step) -> None:
+        """Let the thing happen that a step is about."""
+        if step.is_note:
+            self.tenant.boxes[step.where].leave_note(step.person, step.value)
+        else:
+            self.act(step.where, step.person, step.value)
 
     def expected(self, step: Step) -> dict[str, str]:
         """What the other services of this tenant must show."""
@@ -116,6 +134,24 @@ STEPS = (
         "symphony",
         "BUSY",
         {"teams": "Busy/Busy", "skype": "Busy", "blackberry": "busy"},
+    ),
+    Step(
+        "Alice leaves a note in Teams: SetPresence brings it to her BlackBerry as her personal message",
+        "alice",
+        "teams",
+        "Working on the budget",
+        {"blackberry": "Working on the budget", "skype": "Working on the budget"},
+        own_words=0,
+        is_note=True,
+    ),
+    Step(
+        "Alice changes her personal message on her BlackBerry",
+        "alice",
+        "blackberry",
+        "Back at two",
+        {"teams": "Back at two"},
+        own_words=0,
+        is_note=True,
     ),
     Step(
         "Carol asks in Teams not to be disturbed, which Symphony cannot say",
@@ -218,7 +254,7 @@ async def _begin(tasks: anyio.abc.TaskGroup, folder: Path, say: Say) -> Day:
         box.boxes["teams"].act(person, "enter")
         box.boxes["skype"].act(person, "Online")
     box.start(tasks)
-    daemon = Daemon(config.load(box.configuration(POLICY, "127.0.0.1:0")), rng=random.Random())
+    daemon = Daemon(config.load(box.configuration(POLICY, "127.0.0.1:0", PERSONAL)), rng=random.Random())
     tasks.start_soon(serve, pages(Report(daemon)), listen_tcp("127.0.0.1", 0))
     tasks.start_soon(daemon.run)
     with anyio.fail_after(PATIENCE):
@@ -256,7 +292,7 @@ async def _take(day: Day, step: Step) -> dict[str, Any]:
     if step.before is not None:
         await step.before(day)
     began = time.monotonic()
-    day.act(step.where, step.person, step.value)
+    day.take(step)
     day.actions += step.own_words
     expected = day.expected(step)
     milliseconds: dict[str, int | None] = {}
@@ -267,7 +303,7 @@ async def _take(day: Day, step: Step) -> dict[str, Any]:
     result = {
         "step": step.title,
         "changed": {"person": step.person, "service": step.where, "to": step.value},
-        "shows": {service: day.shows(service, step.person) for service in expected},
+        "shows": {service: day.result(step, service) for service in expected},
         "milliseconds": milliseconds,
         "arrived": held and None not in milliseconds.values(),
     }
@@ -282,7 +318,7 @@ async def _arrival(
     """Wait until a service shows the word; note how long it took, or None if it never did."""
     milliseconds[service] = None
     with anyio.move_on_after(step.patience):
-        await _until(lambda: day.shows(service, step.person) == word)
+        await _until(lambda: day.result(step, service) == word)
         milliseconds[service] = round((time.monotonic() - began) * 1000)
 
 
@@ -290,7 +326,7 @@ async def _held(day: Day, step: Step, expected: Mapping[str, str]) -> bool:
     """Whether what arrived stays for as long as the step asks."""
     until = time.monotonic() + max(step.hold, 0.5)
     while time.monotonic() < until:
-        if any(day.shows(service, step.person) != word for service, word in expected.items()):
+        if any(day.result(step, service) != word for service, word in expected.items()):
             return False
         await anyio.sleep(LOOK)
     return True

@@ -31,7 +31,7 @@ class OneSkype:
     def __init__(self, skype: UcwaEmulator) -> None:
         self._skype = skype
         self._told: list[Callable[[str], None]] = []
-        self._last: dict[str, int] = {}
+        self._last: dict[str, tuple[int, str]] = {}
 
     def get(self, sip: str) -> tuple[int, str]:
         """The number and the note a person shows; -1 for a stranger."""
@@ -60,8 +60,8 @@ class OneSkype:
     def look(self) -> None:
         """Tell what has changed since the last look, whoever changed it."""
         for sip in self._skype.people:
-            number = self.get(sip)[0]
-            if self._last.get(sip) != number:
-                self._last[sip] = number
+            shown = self.get(sip)
+            if self._last.get(sip) != shown:
+                self._last[sip] = shown
                 for told in self._told:
                     told(sip)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,8 +54,10 @@ class Tenant:
         host, port = self.sockets[name].getsockname()[:2]
         return f"http://{host}:{port}"
 
-    def configuration(self, policy: dict[str, Any], http: str) -> Path:
-        """Write the configuration for this tenant; returns its path."""
+    def configuration(
+        self, policy: dict[str, Any], http: str, personal: Mapping[str, dict[str, Any]] | None = None
+    ) -> Path:
+        """Write the configuration for this tenant, with `personal` policies by name; returns its path."""
         document = {
             "daemon": {
                 "state": str(self.folder / "state.db"),
@@ -65,15 +67,16 @@ class Tenant:
             },
             "policy": {"writer": ["skype", "blackberry"], **policy},
             "services": {name: box.service(self.url(name)) for name, box in self.boxes.items()},
-            "account": list(self._accounts()),
+            "account": list(self._accounts(personal or {})),
         }
         path = self.folder / "presence-syncd.toml"
         path.write_text(tomli_w.dumps(document))
         return path
 
-    def _accounts(self) -> Iterator[dict[str, Any]]:
+    def _accounts(self, personal: Mapping[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
         for person in PEOPLE:
-            yield {"name": person, "links": {name: box.link(person) for name, box in self.boxes.items()}}
+            policy = {"policy": personal[person]} if person in personal else {}
+            yield {"name": person, **policy, "links": {name: box.link(person) for name, box in self.boxes.items()}}
 
 
 def make(folder: Path, *, fade: float = 300.0, quick: bool = False) -> Tenant:

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from presence_syncd import demo, screen
 from presence_syncd.boxes import PEOPLE
+from presence_syncd.connectors.bems.emulator import BemsEmulator
 from presence_syncd.connectors.symphony.emulator import SymphonyEmulator
 from presence_syncd.demo import DAY, Day
 
@@ -33,8 +34,37 @@ def test_the_demo_converges_with_nothing_echoed_and_nothing_lapsed() -> None:
     assert len(lines) == len(DAY) + 1
     assert all(ms is not None for step in lines[:-1] for ms in step["milliseconds"].values())
     assert "Traceback" not in done.stderr
+    assert {step["changed"]["service"] for step in lines[:-1]} == {"teams", "skype", "blackberry", "symphony"}
+    [by_teams] = [step for step in lines if step.get("changed", {}).get("to") == "Working on the budget"]
+    assert by_teams["shows"] == {"blackberry": "Working on the budget", "skype": "Working on the budget"}
+    [by_blackberry] = [step for step in lines if step.get("changed", {}).get("to") == "Back at two"]
+    assert by_blackberry["shows"] == {"teams": "Back at two"}
     print(f"the demo took {seconds:.1f} s")
     assert seconds < LONGEST
+
+
+def test_a_note_comes_as_a_personal_message_by_set_presence() -> None:
+    writes: list[tuple[float, str, str, str | None]] = []
+
+    async def keep(day: Day) -> None:
+        emulator = day.tenant.boxes["blackberry"].emulator
+        assert isinstance(emulator, BemsEmulator)
+        emulator.connect.writes = writes
+
+    noted = next(step for step in DAY if step.is_note and step.where == "teams")
+    assert anyio.run(demo.run, lambda _: None, None, [replace(DAY[0], before=keep), noted]) is True
+    said = [(word, note) for _, sip, word, note in writes if sip.startswith("sip:alice@")]
+    assert said == [("busy", None), ("busy", "Working on the budget")]
+
+
+def test_a_note_that_does_not_come_is_a_failure() -> None:
+    async def refuse(day: Day) -> None:
+        emulator = day.tenant.boxes["blackberry"].emulator
+        assert isinstance(emulator, BemsEmulator)
+        emulator.connect.switches.always["SetPresence"] = 1005
+
+    noted = next(step for step in DAY if step.is_note and step.where == "teams")
+    assert anyio.run(demo.run, lambda _: None, None, [DAY[0], replace(noted, before=refuse, patience=2.0)]) is False
 
 
 async def break_symphony(day: Day) -> None:

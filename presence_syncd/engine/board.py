@@ -39,10 +39,11 @@ class Board:
 
     def observe(self, domain: str, seen: Observation, vocabulary: Vocabulary, direction: Direction) -> Kind:
         """Take a reading, and ring if it changed something."""
-        first = self._view.entries[domain].live_at is None
+        before = self._view.entries[domain]
         seen = replace(seen, raw=_whole(seen.raw), note=None if seen.note is None else _whole(seen.note))
         self.view, kind = observe(self._view, domain, seen, vocabulary, self.rules, direction)
-        if kind not in QUIET or first:
+        is_noted = self._view.entries[domain].note_word != before.note_word
+        if kind not in QUIET or before.live_at is None or is_noted:
             self.ring()
         return kind
 
