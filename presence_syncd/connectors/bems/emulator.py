@@ -6,12 +6,14 @@ names any; the lookup paths are those of the vendor's sample.
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import anyio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from presence_syncd.connectors.bems.emulated_connect import Connect, Peer
@@ -20,8 +22,19 @@ from presence_syncd.connectors.bems.emulated_people import NUMBERS, Backend, Peo
 from presence_syncd.connectors.emulation import CONTROL, EmulatedClock, Emulator, json_of
 
 TOKEN = "x-good-gd-authtoken"  # noqa: S105  # a name
+ABNORMAL = 1006
+"""The close code of a connection that ends without a close frame (RFC 6455, 7.4.1): nobody can send it."""
 LOOK = 0.01
 """Real seconds between two looks for what is to be said."""
+
+
+class Cut(Response):
+    """Half an answer: the TCP connection is closed in the middle of it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # ASGI's three
+        headers = [(b"content-length", b"100")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"[", "more_body": True})
 
 
 class BemsEmulator(Emulator):
@@ -102,7 +115,7 @@ class BemsEmulator(Emulator):
         peer = self.connect.connect(socket.cookies.get("deviceToken"), socket.headers.get(TOKEN, ""))
         await socket.accept(headers=[(b"set-cookie", f"deviceToken={peer.cookie}; Path=/".encode())])
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._say, socket, peer)
+            tasks.start_soon(self._say, socket, peer, tasks.cancel_scope)
             try:
                 while True:
                     self.connect.hear(peer, await socket.receive_text())
@@ -112,13 +125,16 @@ class BemsEmulator(Emulator):
         if peer in self.connect.peers:
             self.connect.peers.remove(peer)
 
-    async def _say(self, socket: WebSocket, peer: Peer) -> None:
-        """Say what is to be said when it is time, until the connection is to be cut."""
-        while peer.is_open:
-            for text in self.connect.framed(peer.due(self.clock.now())):
-                await socket.send_text(text)
-            await anyio.sleep(self.look)
-        await socket.close(1011 if peer.close_code == 1006 else peer.close_code)
+    async def _say(self, socket: WebSocket, peer: Peer, scope: anyio.CancelScope) -> None:
+        """Say what is to be said when it is time, until the connection is to be closed, or cut without a word."""
+        with contextlib.suppress(WebSocketDisconnect):  # the client may go at any time
+            while peer.is_open:
+                for text in self.connect.framed(peer.due(self.clock.now())):
+                    await socket.send_text(text)
+                await anyio.sleep(self.look)
+            if peer.close_code != ABNORMAL:
+                await socket.close(peer.close_code)
+        scope.cancel()  # the server closes the TCP connection of an application that returns
 
     async def _poll(self, request: Request) -> Response:
         return await self._post(request, 0.0)
@@ -137,7 +153,7 @@ class BemsEmulator(Emulator):
             await anyio.sleep(self.look)
             said = peer.due(self.clock.now())
         if not peer.is_open:
-            return Response(status_code=503)
+            return Cut() if peer.close_code == ABNORMAL else Response(status_code=503)
         answer = Response("\n".join(self.connect.framed(said)), media_type="application/json")
         answer.set_cookie("deviceToken", peer.cookie)
         return answer
