@@ -1,7 +1,9 @@
 """Writing a presence: SetPresence until it is done, by what each failure means.
 
 The one rule: nothing is applied twice. After an answer that did not come, what is shown is read before anything is sent
-again; what was refused is not sent again as it is. Sources: bems.md §5, cases B01-B04, B08, B13, B15, B23.
+again; what was refused is not sent again as it is. SetPersonalMessage is not used: a note is written with its presence,
+and SetPresence takes both at once. Nor are SetOAuth2Token and SetGDToken: a token that expired is seen by an error that
+ends the session, and BeginSession brings the new one. Sources: bems.md §5, cases B01-B04, B08, B13, B15, B23.
 """
 
 from __future__ import annotations

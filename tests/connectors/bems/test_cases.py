@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from presence_syncd.connectors.bems.channel import Cookies, channel
+from presence_syncd.connectors.bems.jsonrpc import read_answer
 from presence_syncd.connectors.bems.lookup import ALARM_AFTER
 from presence_syncd.connectors.bems.session import TokenRefused
 from presence_syncd.connectors.flow import Reply
@@ -78,6 +79,12 @@ def test_b04_states_are_read_in_any_case(bench: Bench) -> None:
     bench.connect.switches.style = "mixed"
     assert bench.publish("busy").failed is None
     assert bench.words() == ["busy"]
+
+
+@pytest.mark.parametrize("state", ["COMPLETE", "Complete", " complete"])
+def test_b04_a_one_step_answer_is_done_in_any_case(state: str) -> None:
+    assert read_answer({"id": "c1", "result": {"data": {"state": state}}}).is_completion
+    assert not read_answer({"id": "c1", "result": {"data": {"state": "Processing"}}}).is_completion
 
 
 def test_b05_documented_malformations_are_repaired_and_counted(bench: Bench) -> None:
@@ -789,6 +796,27 @@ def test_signing_out_of_no_session_says_nothing() -> None:
     bench.connect.heard.clear()
     assert bench.do(bench.link.sign_out()).failed is None
     assert [r["method"] for r in bench.connect.heard] == ["Ping"]
+
+
+def test_signing_out_where_nothing_is_followed_takes_nothing_back() -> None:
+    bench = Bench()
+    bench.connect.switches.always["RegisterTempRemotePresence"] = 1026
+    bench.start()
+    bench.do(bench.link.sign_out())
+    assert bench.asked("UnRegisterTempRemotePresence") == 0
+    assert bench.asked("TerminateSession") == 1
+
+
+def test_a_server_that_knows_neither_name_is_asked_by_each_once() -> None:
+    bench = Bench()
+    bench.connect.switches.unregister = "Other"
+    bench.start()
+    for _ in range(2):
+        bench.do(bench.link.sign_out())
+        bench.begin_again()
+    assert bench.asked("UnRegisterTempRemotePresence") == 1
+    assert bench.asked("UnRegisterTempRemotePresenceSubscription") == 1
+    assert bench.asked("TerminateSession") == 2
 
 
 def test_no_token_is_shown() -> None:
