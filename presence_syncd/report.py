@@ -12,9 +12,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 
-from presence_syncd.core.change import of_status, of_word
-from presence_syncd.core.compose import compose
-from presence_syncd.core.explain import Told, explain
+from presence_syncd.chain import chain_of
 from presence_syncd.core.reconcile import Reason
 from presence_syncd.daemon import Daemon
 from presence_syncd.engine.account import Account
@@ -156,8 +154,7 @@ class Report:
         if account is None:
             return None
         now = self.daemon.clock.now()
-        chain = explain(account.board.view, [_told(link) for link in account.links], account.board.rules, now)
-        _name_changes(chain, account, now)
+        chain = chain_of(account, self.daemon.feeds, now)
         lately = [{**event, "at": round(now - event["at"], 1)} for event in self.daemon.lately.get(name, ())]
         return {**self._short(name), **self._lives(name), "explanation": chain, "lately": lately}
 
@@ -179,17 +176,6 @@ class Report:
         }
 
 
-def _name_changes(chain: dict[str, Any], account: Account, now: float) -> None:
-    """Add the names of the changes, as they are in the log, to an explanation."""
-    view = account.board.view
-    if chain["status"]:
-        composed = compose(view, account.board.rules, now)
-        chain["status"]["change"] = of_status(account.name, view, composed)
-    for told in chain["words"]:
-        word = view.entries[told["domain"]].word
-        told["change"] = of_word(account.name, told["domain"], word) if word else None
-
-
 def _often(link: Placed) -> float:
     """Requests per second to keep a link as it is: renewals of its lease, and its own polls."""
     traits, publication = link.driver.service.traits, link.board.view.entries[link.domain].publication
@@ -202,14 +188,6 @@ def _often(link: Placed) -> float:
 def _shows(link: Placed) -> str | None:
     shown = link.board.view.entries[link.domain].shown
     return str(shown) if shown else None
-
-
-def _told(link: Placed) -> Told:
-    trouble = next((t for t in (link.trouble, link.hearing) if t.error), None)
-    said = f"{trouble.kind}: {trouble.error}" if trouble else ""
-    state = f"{link.state} {link.detail}".strip()
-    since, again = (trouble.since, trouble.retry_at) if trouble else (0.0, 0.0)
-    return Told(link.service, link.sink(), link.decision, said, state, since, again)
 
 
 def parked_reason(account: Account) -> str:

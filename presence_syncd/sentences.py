@@ -58,6 +58,8 @@ def _status(name: str, chain: dict[str, Any], doors: dict[str, str]) -> Paragrap
         lines.append(f"By the account's policy {status['said']} is shown elsewhere as {status['shown_as']}.")
     others = [word for word in chain["words"] if not word["counts"]]
     lines += [_meanwhile(others)] if chain["pin"] and others else [_not_counted(word, doors) for word in others]
+    if chain["note"]:
+        lines.append(_note(chain["note"]))
     return Paragraph(f"{name}: {status['shown_as']}", tuple(lines))
 
 
@@ -95,6 +97,16 @@ def _meanwhile(words: list[dict[str, Any]]) -> str:
     return f"The person's own words meanwhile: {said}."
 
 
+def _note(note: dict[str, Any]) -> str:
+    """Where a note of the person goes, and where not; what it says is not repeated."""
+    text = f"The person wrote a note in {note['in']}"
+    if not note["mirrored"]:
+        return f'{text}; it is not mirrored, by the policy note = "ignore".'
+    if note["not_in"]:
+        return f"{text}; it is mirrored, but {' and '.join(note['not_in'])} cannot be given one."
+    return f"{text}; it is mirrored."
+
+
 def _orders(account: dict[str, Any], chain: dict[str, Any]) -> Iterator[str]:
     """What keeps the whole account from being written."""
     name = account["account"]
@@ -102,10 +114,24 @@ def _orders(account: dict[str, Any], chain: dict[str, Any]) -> Iterator[str]:
         yield f"It is paused: nothing is written until `presence-syncd resume {name}`."
     if chain["frozen_for"]:
         yield f"It is frozen for another {span(chain['frozen_for'])}: something makes a loop, so changes wait."
-    if account["state"] != "running":
-        yield f"It is not running normally: {account['state']}."
+    if (state := STATES.get(account["state"])) is not None:
+        yield state.format(name=name)
+    elif account["state"] != "running":
+        yield PARKED.format(name=name, kind=account["state"])
     if account["restarts"]:
         yield f"Its task was started again {_times(account['restarts'])}; what ended it last: {account['last_error']}."
+
+
+STATES = {
+    "restarting": "Its task broke, and starts again in a moment.",
+    "parked": "Its task broke too often and rests for a while; `presence-syncd restart {name}` starts it now.",
+    "stopped": "Its task has ended.",
+}
+"""What is said of the states of an account's task that are not `running`."""
+PARKED = (
+    "It is parked ({kind}): a service refuses its credentials, or a secret is missing. It is tried again now and then, "
+    "when the configuration is reloaded, and with `presence-syncd restart {name}`."
+)
 
 
 def _times(count: int) -> str:
@@ -114,7 +140,8 @@ def _times(count: int) -> str:
 
 def _link(link: dict[str, Any]) -> Paragraph:
     shows = link["shows"] or "not read yet"
-    lines = (_shown(link), _written(link), _reason(link), _proof(link), _next(link), _trouble(link), _state(link))
+    told = (_shown, _written, _reason, _budget, _proof, _next, _trouble, _state)
+    lines = (tell(link) for tell in told)
     heading = f"{link['service']}: {shows}"
     return Paragraph(heading, tuple(line for line in lines if line), bad=bool(link["trouble"]))
 
@@ -165,6 +192,16 @@ def _reason(link: dict[str, Any]) -> str:
         return text
     nearest = f"{link['wants']} is the nearest it can say. " if link["is_nearest"] else ""
     return f"{nearest}{text}" if link["shows_it"] else f"It should show {link['wants']}. {nearest}{text}"
+
+
+def _budget(link: dict[str, Any]) -> str:
+    """What the write waits for, if that is the request budget."""
+    budget = link["budget"]
+    if budget is None:
+        return ""
+    pause = f"the service asked for a pause, of which {span(budget['paused_for'])} are left; "
+    before = f"{budget['waiting']} requests wait, and {budget['rate']:g} a second are granted"
+    return f"It waits for the service's request budget: {pause if budget['paused_for'] else ''}{before}."
 
 
 def _proof(link: dict[str, Any]) -> str:

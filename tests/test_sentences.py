@@ -38,6 +38,7 @@ LINK: dict[str, Any] = {
     "trouble_for": None,
     "trouble_again_in": None,
     "state": None,
+    "budget": None,
 }
 WRITTEN: dict[str, Any] = {
     "word": "Busy/Busy",
@@ -75,7 +76,15 @@ STATUS = {
 
 
 def told(*links: dict[str, Any], chain: dict[str, Any] | None = None, **facts: Any) -> list[Paragraph]:
-    explanation = {"status": STATUS, "pin": None, "paused": False, "frozen_for": None, "words": [WORD], "links": links}
+    explanation = {
+        "status": STATUS,
+        "pin": None,
+        "paused": False,
+        "frozen_for": None,
+        "words": [WORD],
+        "links": links,
+        "note": None,
+    }
     account = {
         "account": "alice",
         "state": "running",
@@ -128,7 +137,7 @@ def test_what_holds_the_account_back_is_told() -> None:
     assert (held.heading, held.bad, len(held.lines)) == ("held back", True, 4)
     assert held.lines[1].startswith("It is frozen for another 4 min")
     assert held.lines[2:] == (
-        "It is not running normally: restarting.",
+        "Its task broke, and starts again in a moment.",
         "Its task was started again 3 times; what ended it last: KeyError.",
     )
 

@@ -69,6 +69,11 @@ class Budget:
         """How many requests wait."""
         return len(self._heap)
 
+    @property
+    def paused_for(self) -> float:
+        """Seconds for which nothing is sent, because the service said so; 0 as a rule."""
+        return max(0.0, self._paused_until - self._clock.now())
+
     def used_ratio(self) -> float:
         """Part of the full rate used lately, what was used last weighing most; whoever asks changes nothing."""
         return self._spent_lately() / (self.full_rate * LATELY)

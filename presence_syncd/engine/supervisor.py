@@ -100,7 +100,8 @@ class Supervisor:
     def kill(self, name: str) -> None:
         """End a child's present life as if it had crashed; it is restarted. One that rests starts at once."""
         child = self.children[name]
-        child.life.cancel()
+        if child.state is State.RUNNING:  # or about to be, for the first time
+            child.life.cancel()
         child.nudge.set()
 
     async def _live(self, child: Child) -> None:
@@ -125,7 +126,7 @@ class Supervisor:
             self._log.error("farewell broke", **{self._what: child.name}, error=_name(error), exc_info=error)
 
     async def _one_life(self, child: Child) -> None:
-        child.state, child.life = State.RUNNING, anyio.CancelScope()
+        child.state = State.RUNNING
         try:
             with child.life:
                 await child.run()
@@ -146,7 +147,7 @@ class Supervisor:
         child.state = State.PARKED if often else State.RESTARTING
         if often:
             self._log.error(f"{self._what} parked: it breaks too often", **{self._what: child.name}, seconds=wait)
-        child.nudge = anyio.Event()
+        child.life, child.nudge = anyio.CancelScope(), anyio.Event()
         with anyio.move_on_after(wait * self._rng.uniform(0.5, 1.0)):
             await child.nudge.wait()
             child.times.clear()  # whoever wakes it has done something about it

@@ -89,6 +89,15 @@ async def test_a_killed_child_lives_again() -> None:
         assert 'restarts_total{error="Killed",service="none"} 1.0' in running.metrics.exposition().decode()
 
 
+async def test_a_child_killed_before_its_first_breath_is_restarted_too() -> None:
+    async with engine() as running:
+        supervisor, child = _supervisor(running), Child()
+        supervisor.start(running.tasks, "one", child.run, child.leave)
+        supervisor.kill("one")
+        await anyio.sleep(2)
+        assert (supervisor.children["one"].restarts, str(supervisor.children["one"].state)) == (1, "running")
+
+
 async def test_one_that_rests_or_is_parked_starts_at_once_when_it_is_killed() -> None:
     async with engine() as running:
         supervisor, child = _supervisor(running), Child(_break)
