@@ -112,6 +112,12 @@ class Publication:
         """Whether it was not seen yet and may still come."""
         return self.confirmed_at is None and now < self.visible_by
 
+    def is_nearly_due(self, now: float) -> bool:
+        """Whether it is renewed as soon as the person's state was read afresh."""
+        if self.refresh_at is None or self.accepted_at is None:
+            return False
+        return now >= self.refresh_at - min(AHEAD, (self.refresh_at - self.accepted_at) / 10)
+
     def holds(self, now: float) -> bool:
         """Whether the service still keeps a lease because of this."""
         return self.expires_at is not None and now < self.expires_at
@@ -171,6 +177,10 @@ class Entry:
 
 PRESENT = frozenset({"available", "busy", "dnd"})
 """Availabilities that claim the person is there."""
+AHEAD = 20.0
+"""Seconds before a renewal is due (at most a tenth of its time) in which it follows a reading, hiding nothing newer."""
+IN_SIGHT = 20.0
+"""Seconds after which a write that is done, and that nothing can hide, is seen; more would only be a client's delay."""
 
 
 def is_idle_variant(one: Status, other: Status) -> bool:

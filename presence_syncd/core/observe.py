@@ -11,6 +11,7 @@ from math import nextafter
 
 from presence_syncd.core.compose import Composed, compose, wanted
 from presence_syncd.core.entry import (
+    IN_SIGHT,
     Entry,
     Kind,
     Observation,
@@ -21,15 +22,13 @@ from presence_syncd.core.entry import (
     with_fade,
     without_fade,
 )
-from presence_syncd.core.presence import Status
+from presence_syncd.core.presence import AVAILABLE, Status
 from presence_syncd.core.view import Direction, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
 
 MINUTE = 60.0
 RIGHT_AFTER = 10.0
 """Seconds after our write within which a word in the same place may be somebody's answer to it."""
-IN_SIGHT = 20.0
-"""Seconds after which a write that is done, and that nothing can hide, is seen; more would only be a client's delay."""
 VERSION_TRUSTED = 60.0
 """Seconds for which a lower version than the last one is taken for an old reading; after that it counts anew."""
 
@@ -111,6 +110,7 @@ def _is_chosen_again(entry: Entry, seen: Observation, vocabulary: Vocabulary) ->
     return (
         p is not None
         and p.written in vocabulary.top
+        and not vocabulary.is_echo(p.written, seen.status)
         and p.accepted_at is not None
         and p.confirmed_at is None
         and not p.overridden
@@ -133,8 +133,16 @@ def _is_revealed(publication: Publication, entry: Entry, status: Status, vocabul
     """
     over = (publication.taken_back or _has_just_lapsed(publication, entry, now)) and entry.mine
     return (over or publication.is_awaited(now)) and any(
-        is_idle_variant(status, below) or vocabulary.is_fade(below, status) for below in publication.before
+        is_idle_variant(status, below) or vocabulary.is_fade(below, status)
+        for below in _beneath(publication, entry, vocabulary)
     )
+
+
+def _beneath(publication: Publication, entry: Entry, vocabulary: Vocabulary) -> frozenset[Status]:
+    """What may lie under a write: what was seen there, or, where ours hid it for long, a client that rests since."""
+    hid = entry.mine and publication.expires_at is not None
+    rests = hid and (publication.taken_back or publication.written not in vocabulary.top)
+    return publication.before | {AVAILABLE} if rests else publication.before
 
 
 def _has_just_lapsed(publication: Publication, entry: Entry, now: float) -> bool:
@@ -222,10 +230,12 @@ def _judge(
         return publication
     if seen.status in publication.before and publication.is_awaited(seen.at):  # it may be what was there before
         return publication
+    for_a_while = seen.at >= publication.visible_by and seen.status != publication.returned
     return replace(
         publication,
         overridden=False,
         confirmed_at=publication.confirmed_at or seen.at,
+        returned=None if for_a_while else publication.returned,
         rewrites=0,
     )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from presence_syncd.core.compose import Composed, compose, next_fade, wanted
-from presence_syncd.core.entry import PRESENT, Entry, Publication
+from presence_syncd.core.entry import IN_SIGHT, PRESENT, Entry, Publication
 from presence_syncd.core.presence import Availability, Status
 from presence_syncd.core.view import Direction, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
@@ -48,6 +48,8 @@ WRITES = frozenset({Reason.CHANGE, Reason.RETRY, Reason.REWRITE, Reason.REFRESH}
 """Reasons that publish."""
 
 
+JUST_NOW = 2.0
+"""Seconds for which a reading is taken for the present state."""
 PROOF_AGAIN = 30.0
 """Seconds after which proof is looked for again."""
 
@@ -162,10 +164,14 @@ def _own_word(case: _Case) -> Decision | None:
 
 
 def _retract_under(case: _Case, published: Publication) -> Decision:
-    """Take our lease back under the person's word; but if they crossed on the way, first see which of them is left."""
-    crossed = published.accepted_at is not None and case.entry.shown_from < published.accepted_at
+    """Take our lease back under the person's word; but if they crossed on the way, first see which of them is left.
+
+    A reading that left before our write was in sight may show a word that our write has replaced since.
+    """
+    done = published.accepted_at is not None and published.confirmed_at is None
+    crossed = done and case.entry.shown_from < (published.accepted_at or 0.0) + IN_SIGHT
     if published.overridden and crossed and case.now < published.visible_by:
-        return Decision(Reason.CONFIRMING, requeue_at=published.visible_by)
+        return Decision(Reason.CONFIRMING, requeue_at=min(published.visible_by, case.now + PROOF_AGAIN))
     return Decision(Reason.RETRACT, overridden=published.overridden)  # or it is just not seen yet
 
 
@@ -178,6 +184,8 @@ def _published(case: _Case) -> Decision | None:
         return case.write(Reason.RETRY) if _may_claim(case) else _faded(case)
     if published.refresh_at is not None and case.now >= published.refresh_at:
         return case.write(Reason.REFRESH) if _is_proven(case) else _faded(case)
+    if published.is_nearly_due(case.now) and case.now - case.entry.shown_from < JUST_NOW and _is_proven(case):
+        return case.write(Reason.REFRESH)
     return _shown_or_not(case, published)
 
 
@@ -197,7 +205,7 @@ def _is_done(case: _Case, published: Publication) -> bool:
 
 def _shown_or_not(case: _Case, published: Publication) -> Decision:
     shown, at = case.entry.shown, published.refresh_at
-    if _is_lost(case, published):
+    if _is_lost(case, published) or _is_gone_since(case, published):
         return _change(case, Reason.REWRITE) if _may_claim(case) else _faded(case)
     if shown is None or case.sink.vocabulary.is_echo(published.written, shown) or shown == published.returned:
         return Decision(Reason.ABSENT if shown and shown.is_absent else Reason.IN_SYNC, requeue_at=at)
@@ -217,6 +225,15 @@ def _is_lost(case: _Case, published: Publication) -> bool:
     shown = case.entry.shown
     seen = published.confirmed_at is not None
     return shown is not None and shown.is_absent and seen and published.holds(case.now)
+
+
+def _is_gone_since(case: _Case, published: Publication) -> bool:
+    """Whether the service let go of it by itself before the person said what it says once more, elsewhere."""
+    entry, vocabulary = case.entry, case.sink.vocabulary
+    if entry.shown is None or vocabulary.is_echo(published.written, entry.shown):
+        return False
+    gone = entry.shown.is_absent or vocabulary.is_faded_echo(published.written, entry.shown)
+    return gone and published.at < entry.shown_at < case.composed.at
 
 
 def _already_shown(case: _Case) -> Decision | None:

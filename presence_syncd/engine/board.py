@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import anyio
 
-from presence_syncd.core.entry import Kind, Observation
+from presence_syncd.core.entry import Entry, Kind, Observation
 from presence_syncd.core.observe import observe
 from presence_syncd.core.view import Direction, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
@@ -43,7 +43,7 @@ class Board:
         seen = replace(seen, raw=_whole(seen.raw), note=None if seen.note is None else _whole(seen.note))
         self.view, kind = observe(self._view, domain, seen, vocabulary, self.rules, direction)
         is_noted = self._view.entries[domain].note_word != before.note_word
-        if kind not in QUIET or before.live_at is None or is_noted:
+        if kind not in QUIET or before.live_at is None or is_noted or _is_awaited(self._view.entries[domain]):
             self.ring()
         return kind
 
@@ -62,6 +62,11 @@ class Board:
         with anyio.move_on_after(seconds):
             await self._bell.wait()
         self._bell = anyio.Event()
+
+
+def _is_awaited(entry: Entry) -> bool:
+    """Whether a reading was waited for, though it shows nothing new."""
+    return entry.publication is not None and entry.publication.is_nearly_due(entry.live_at or 0.0)
 
 
 def _whole(text: str) -> str:

@@ -49,6 +49,8 @@ class Trouble:
         """Take note of a failure while `doing`, for a `change`; returns the seconds to wait. `word` was refused."""
         if self.error is None and self._clock.now() - self._over_at > CALM:
             self._times = 0
+        if self.error is not None and _is_lasting(error) and not _is_lasting(self.error):
+            self._times = 0  # an outage says nothing of how long a refusal lasts
         if self.error is None or type(self.error) is not type(error):
             self.since = self._clock.now() if self.error is None else self.since
             named = {"change": change} if change else {}
@@ -79,7 +81,7 @@ class Trouble:
         self.error, self.word, self.retry_at = None, None, 0.0
 
     def _wait(self, error: ServiceError) -> float:
-        lasting = isinstance(error, AuthRejected | Rejected)
+        lasting = _is_lasting(error)
         first, longest = (FIRST_REFUSED, LONGEST_REFUSED) if lasting else (FIRST, LONGEST)
         ceiling = min(first * 2.0 ** min(self._times, 16), longest)
         asked = error.retry_after or 0.0
@@ -88,3 +90,8 @@ class Trouble:
         if isinstance(error, RateLimited):
             return max(asked, 1.0) * self._rng.uniform(1.0, 1.2)
         return max(self._rng.uniform(0.5, 1.0) * ceiling, asked)
+
+
+def _is_lasting(error: ServiceError) -> bool:
+    """Whether only a person can mend it."""
+    return isinstance(error, AuthRejected | Rejected)

@@ -135,11 +135,11 @@ class Writing:
             link.log.warning("session lapsed", seconds=round(now - expired_at, 1), change=self._change(link))
 
     def _jittered(self, published: Published) -> float | None:
-        """When to renew: around what the connector says, never too late."""
+        """When to renew: after what the connector says, since a reading may bring it forward; never too late."""
         if published.refresh_in is None:
             return None
         latest = (published.expires_in or float("inf")) * MARGIN
-        return min(published.refresh_in * self._rng.uniform(0.9, 1.1), latest)
+        return min(published.refresh_in * self._rng.uniform(1.0, 1.1), latest)
 
     def _tell(self, link: Placed, decision: Decision, now: float) -> None:
         change = self._change(link)

@@ -636,6 +636,16 @@ def test_a_returned_status_that_comes_again_is_ours() -> None:
     assert desk.entry("symphony").mine
 
 
+def test_a_returned_status_is_no_longer_ours_once_the_word_itself_has_shown_for_long() -> None:
+    desk = Desk("teams", "symphony")
+    desk.start(teams="available", symphony="available")
+    desk.see("teams", "busy", 10)
+    desk.write("symphony", 10, shown="brb")
+    assert desk.see("symphony", "brb", 80) is Kind.SAME
+    assert desk.see("symphony", "busy", 90) is Kind.ECHO
+    assert desk.see("symphony", "brb", 2000) is Kind.OWN
+
+
 def test_a_retracted_lease_that_still_shows_reveals_later() -> None:
     desk = Desk("skype", "session")
     desk.start(skype="available", session="available")
