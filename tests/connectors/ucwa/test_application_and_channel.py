@@ -223,6 +223,8 @@ async def test_a18_resync_is_followed_and_everything_read_again() -> None:
         await anyio.sleep(10)
         assert b.last == "Away"
         assert created(b) == 1
+        walked = [state for state, _ in b.states]
+        assert walked[walked.index("resync") :] == ["resync", "sync", "listen"]
 
 
 async def test_a18_resync_inside_a_normal_answer_goes_before_next_and_subscribes_again() -> None:
@@ -240,17 +242,19 @@ async def test_a18_resync_inside_a_normal_answer_goes_before_next_and_subscribes
 
 async def test_a19_after_a_long_pause_resume_brings_parameters_and_subscriptions_back() -> None:
     async with started(link={"presence_source": "lurker", "direction": "read"}, poll_idle=3600.0) as b:
-        channel(b).resumes = True
         (application,) = b.emulator.applications.values()
         application.subscriptions.clear()
         b.net.down = True
         await b.net.cut()
         await anyio.sleep(600)
         b.emulator.client(SIP, "DoNotDisturb")
+        channel(b).resumes = True
         b.net.down = False
         await anyio.sleep(330)
         assert list(b.emulator.applications.values()) == [application]
-        assert any("resume" in state or state == "recover" for state, _ in b.states)
+        assert "recover" in {state for state, _ in b.states}
+        assert ("resync", "the server had given us up") in b.states
+        assert b.states[-1] == ("listen", "as a lurker")
         assert application.subscriptions
         assert b.last == "DoNotDisturb"
         assert all("timeout=180" in p.query and "medium=5" in p.query for p in polls(b))

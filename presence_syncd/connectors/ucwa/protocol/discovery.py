@@ -87,6 +87,7 @@ def _look(url: str, knock: Knock) -> Flow[Resource]:
     """Get a page of the way: bare first; with the token of its authority if it asks for one."""
     reply: Reply = yield _bare(url)
     if reply.status == 401:
+        yield Enter("auth", host_of(url))
         reply = yield Request("GET", url, "discover", headers=_ACCEPT, realm=knock(url, reply), timeout=PROBE_SECONDS)
     return read_resource(check(reply, 200))
 

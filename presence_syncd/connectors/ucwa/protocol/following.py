@@ -102,6 +102,7 @@ class Follower:
     def _tell(self, session: Session, news: News, *, note: bool) -> Flow[None]:
         whole = not news.href and news.embedded is None
         if whole:
+            session.syncing = True
             yield Enter("sync")
         if whole and note and {"note", "presence"} <= session.links.keys():
             yield Emit((yield from read_both(session)))
@@ -109,7 +110,8 @@ class Follower:
             if note:
                 yield from read_note(session)
             yield from self._show(session, news)
-        if whole and session.listening:
+        if session.syncing and session.listening:
+            session.syncing = False
             yield Enter("listen")
 
     def _show(self, session: Session, news: News) -> Flow[None]:
@@ -172,12 +174,13 @@ class Follower:
     def _become_available(self, session: Session) -> Flow[None]:
         """Claim what is shown; where nobody can see, what is configured; nothing otherwise."""
         link = self.membership.link
-        if session.available or link.presence_source is PresenceSource.LURKER:
+        if session.available:
             return
-        word = link.sign_in_as if session.blind else session.shown
-        if word and word in set(Preferred):
+        lurks = link.presence_source is PresenceSource.LURKER
+        word = None if lurks else link.sign_in_as if session.blind else session.shown
+        if word in set(Preferred):
             yield from self.claim(session, word)
             while session.available and session.inbox.presence:
                 yield from self._own(session)
         elif session.listening and (session.shown or session.blind):
-            yield Enter("listen", "as a lurker: nothing is shown that could be claimed")
+            yield Enter("listen", "as a lurker" if lurks else "as a lurker: nothing is shown that could be claimed")

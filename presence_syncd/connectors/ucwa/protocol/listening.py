@@ -140,7 +140,10 @@ class Listener:
             session.events, self._dangling = within(session.origin, page.follow), False
         else:
             yield from self._without_link(session)
-        if recovered:
+        if page.resync or page.resume:
+            session.syncing = True
+            yield Enter("resync", "the server lost track" if page.resync else "the server had given us up")
+        elif recovered:
             yield Enter("listen")
         yield Wake()
         quick = not page.events and reply.at - reply.started_at < 1.0

@@ -52,7 +52,7 @@ class Session:
     """One application and its event channel. `available` is False while it lurks.
 
     `subscription` is our own-address subscription, renewed by `subscribed_at`; `blind`: the server does not let us
-    follow our own address; `shown` is the availability last seen, as it came.
+    follow our own address; `shown` is the availability last seen, as it came; `syncing`: what is shown may be old.
     """
 
     origin: str
@@ -70,6 +70,7 @@ class Session:
     note: str | None = None
     batching: bool = True
     listening: bool = False
+    syncing: bool = False
     inbox: Inbox = field(default_factory=Inbox)
 
     def adopt(self, application: Resource) -> None:
