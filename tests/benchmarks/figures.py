@@ -137,7 +137,10 @@ def sessions(results: Results) -> Iterator[Figure]:
         yield Figure("self-made 429", run["refused"] + run["throttled"], "", 0, most=True)
     if (run := results.get("polls")) is not None:
         note = f"{run['reports']} reports, {run['listening']} polls"
+        gap = f"longest gap {run['poll_gap']:.1f} s of 300"
         yield Figure(f"late reports of activity, {run['size']}", run["late"], "", 0, most=True, note=note)
+        yield Figure(f"longest wait for a report, {run['size']}", run["report_gap"], "s of 240")
+        yield Figure(f"applications that expired, {run['size']}", run["expired"], "", 0, most=True, note=gap)
         yield Figure(f"not signed out on stop, {run['size']}", run["left"], "", 0, most=True)
         yield Figure(f"stop with everybody signed out, {run['size']}", run["stop"], "s", 10.0, most=True)
 

@@ -16,6 +16,8 @@ from tests.benchmarks.wire import EMPTY, NO_CONTENT, NOT_FOUND, Asked, json_answ
 
 HOLD = 180.0
 """Seconds a poll is held."""
+GRACE = 300.0 / HOLD
+"""How long nobody may poll before the server ends the application, as a part of how long it holds a poll."""
 
 
 @dataclass(slots=True)
@@ -25,21 +27,24 @@ class Application:
     ack: int = 1
     held: Asked | None = None
     held_until: float = 0.0
-    polled_at: float = 0.0
+    released_at: float = 0.0
     active_at: float = 0.0
+    inactive: bool = False
     news: bool = False
 
 
 class Pool:
-    """Applications by person. `hold` is how long a poll waits; a gap between polls or reports is `late` beyond `due`.
+    """Applications by person. `hold` is how long a poll waits, `due` how long a report of activity may; None: for ever.
 
-    `due` is in seconds, for reports of activity; None: nobody looks.
+    The server's own timers judge: `late` counts people whose availability it let drop because no report came, `expired`
+    applications it ended because nobody polled. The longest gaps there were are in seconds.
     """
 
     def __init__(self, crowd: Crowd, base: str, hold: float = HOLD, due: float | None = None) -> None:
         self.crowd, self.base, self.hold, self.due = crowd, base, hold, due
         self.applications: dict[int, Application] = {}
-        self.reports = self.late = self.ended = 0
+        self.reports = self.late = self.expired = self.ended = 0
+        self.report_gap = self.poll_gap = 0.0
         self.first_end = self.last_end = 0.0
 
     def answer(self, asked: Asked) -> None:
@@ -65,7 +70,7 @@ class Pool:
     def _create(self, asked: Asked) -> None:
         number = int(asked.header(b"authorization").rpartition(b"=")[2])
         now = time.monotonic()
-        self.applications[number] = Application(polled_at=now, active_at=now)
+        self.applications[number] = Application(released_at=now, active_at=now)
         asked.reply(json_answer(self._shown(number), "201 Created"))
 
     def _shown(self, number: int) -> bytes:
@@ -99,8 +104,8 @@ class Pool:
     def _report(self, asked: Asked, application: Application) -> None:
         now = time.monotonic()
         self.reports += 1
-        self.late += self.due is not None and now - application.active_at > self.due
-        application.active_at = now
+        self.report_gap = max(self.report_gap, now - application.active_at)
+        application.active_at, application.inactive = now, False
         asked.reply(EMPTY)
 
     def _end(self, asked: Asked, number: int) -> None:
@@ -112,7 +117,8 @@ class Pool:
 
     def _poll(self, asked: Asked, number: int, application: Application) -> None:
         now = time.monotonic()
-        application.held, application.polled_at, application.held_until = asked, now, now + self.hold
+        self.poll_gap = max(self.poll_gap, now - application.released_at)
+        application.held, application.held_until = asked, now + self.hold
         if application.news:
             self.tell(number)
 
@@ -141,16 +147,28 @@ class Pool:
     def _release(application: Application, answer: bytes) -> None:
         held, application.held = application.held, None
         if held is not None:
+            application.released_at = time.monotonic()
             held.reply(answer)
 
     async def run(self) -> None:
-        """Let polls end when their time is up."""
+        """Let the server's timers go off."""
         while True:
             await asyncio.sleep(min(1.0, self.hold / 10))
             now = time.monotonic()
             for number, application in list(self.applications.items()):
-                if application.held is not None and now >= application.held_until:
+                if application.held is None:
+                    self._miss(number, application, now)
+                elif now >= application.held_until:
                     self._release(application, self._page(number, application, []))
+                if self.due is not None and not application.inactive and now > application.active_at + self.due:
+                    application.inactive = True
+                    self.late += 1
+
+    def _miss(self, number: int, application: Application, now: float) -> None:
+        """End an application that nobody polls."""
+        if now > application.released_at + GRACE * self.hold:
+            del self.applications[number]
+            self.expired += 1
 
     @property
     def listening(self) -> int:

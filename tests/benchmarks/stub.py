@@ -95,6 +95,9 @@ class Stub:
             "listening": pool.listening,
             "reports": pool.reports,
             "late": pool.late,
+            "expired": pool.expired,
+            "report_gap": pool.report_gap,
+            "poll_gap": pool.poll_gap,
             "ended": pool.ended,
             "ending": pool.last_end - pool.first_end,
         }
