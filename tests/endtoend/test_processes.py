@@ -191,3 +191,35 @@ def test_emulators_that_are_killed_and_come_back_heal_by_themselves(tmp_path: Pa
             daemon.process.kill()
             daemon.process.wait()
         box.stop()
+
+
+@pytest.mark.parametrize("apply", [False, True])
+@pytest.mark.parametrize("meanwhile", [None, "BE_RIGHT_BACK"])
+def test_a_kill_in_the_middle_of_the_farewell_echoes_nothing_and_loses_no_word(
+    box: Box, daemon: Daemon, apply: bool, meanwhile: str | None
+) -> None:
+    """Whether the service had taken our session back already, or not."""
+    calm(box)
+    daemon.start().wait_ready()
+    box.say("symphony", "alice", "BUSY")
+    until(lambda: shows(box, "alice", "Busy/Busy"))
+    time.sleep(SWEPT)
+    farewell = {"times": 0, "path": r"clearPresence|\$batch", "delay": 5.0, "apply": apply, "hang": not apply}
+    box.client.post(box.url("teams", "faults"), json=farewell).raise_for_status()
+    daemon.send(signal.SIGTERM)
+    until(lambda: bool(daemon.events("stopping")))
+    time.sleep(0.7)
+    assert not daemon.events("stopped")
+    assert daemon.end(signal.SIGKILL) == -signal.SIGKILL
+    box.client.delete(box.url("teams", "faults")).raise_for_status()
+    before = len(box.writes("symphony"))
+    if meanwhile:
+        box.say("symphony", "alice", meanwhile)
+    daemon.start().wait_ready()
+    until(lambda: shows(box, "alice", SHOWN[meanwhile or "BUSY"]))
+    time.sleep(2)
+    assert box.shows("symphony", "alice") == (meanwhile or "BUSY")
+    assert shows(box, "alice", SHOWN[meanwhile or "BUSY"])
+    assert len(box.writes("symphony")) == before
+    assert daemon.end(signal.SIGTERM) == 0
+    assert "Traceback" not in daemon.log
