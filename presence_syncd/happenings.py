@@ -30,7 +30,7 @@ PHRASES = {
     "restart ordered": "a restart of the account's task was ordered by {by}",
     "account killed": "the account's task was ended",
     "account broke": "the account's task broke: {error}",
-    "account restarted": "the account's task was started again ({restarts} times so far)",
+    "account restarted": "the account's task was started again (restarts so far: {restarts})",
     "account parked: it breaks too often": "the account's task breaks too often; it is left alone for {seconds}",
     "reloaded": "configuration reloaded: accounts added {added}, removed {removed}, changed {changed}",
     "reload refused": "configuration refused; the daemon goes on with the one it has",
@@ -51,7 +51,7 @@ def phrase(event: dict[str, Any]) -> str:
     given = {key: value for key, value in event.items() if value not in (None, "")}
     facts: defaultdict[str, Any] = defaultdict(lambda: "?", UNSAID | given)
     if isinstance(facts["seconds"], int | float):
-        facts["seconds"] = span(facts["seconds"])
+        facts["seconds"] = span(facts["seconds"]) if facts["seconds"] >= 1 else "a moment"
     return known.format_map(facts)
 
 
