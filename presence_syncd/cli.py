@@ -114,8 +114,9 @@ def mapping(path: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({name: _mapping(vocabulary) for name, vocabulary in tables.items()})
         return
-    for name, vocabulary in tables.items():
-        _print_mapping(name, vocabulary)
+    for number, (name, vocabulary) in enumerate(tables.items()):
+        click.echo(f"\n{name}" if number else name)
+        _print_mapping(vocabulary)
 
 
 def _mapping(vocabulary: Vocabulary) -> dict[str, Any]:
@@ -126,14 +127,15 @@ def _mapping(vocabulary: Vocabulary) -> dict[str, Any]:
     }
 
 
-def _print_mapping(name: str, vocabulary: Vocabulary) -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _print_mapping(vocabulary: Vocabulary) -> None:
+    from presence_syncd.tables import print_table
 
-    table = Table("status", "is written as", "may be read back as", title=name)
-    for status, word in vocabulary.words.items():
-        table.add_row(str(status), word, ", ".join(sorted(map(str, vocabulary.echoes.get(word, ())))))
-    Console().print(table)
+    rows = [(str(status), word, _read_back(vocabulary, word)) for status, word in vocabulary.words.items()]
+    print_table(("status", "is written as", "may be read back as"), rows)
+
+
+def _read_back(vocabulary: Vocabulary, word: str) -> str:
+    return ", ".join(sorted(map(str, vocabulary.echoes.get(word, ()))))
 
 
 @main.command()
