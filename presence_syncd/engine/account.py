@@ -183,6 +183,7 @@ class Account:
             if link.domain in busy:
                 continue
             link.take(reconcile(self.board.view, link.sink(), self.board.rules, now), now)
+            again.extend(link.after_trouble(now))
             if link.decision.reason in WRITES or link.decision.reason is Reason.RETRACT:
                 link.writing = True
                 tasks.start_soon(self._blaming, link, self._writing.write, link.decision)
@@ -191,11 +192,15 @@ class Account:
         return min(again, default=None)
 
     def _choose_writers(self) -> None:
-        """One door per domain writes: the first of the order that is well, or else the first to be tried again."""
+        """One door per domain writes: the first of the order that is well, or else the first to be tried again.
+
+        A door whose back-off is over counts as well: only writing shows whether it is.
+        """
+        now = self._clock.now()
         for domain in {link.domain for link in self.links}:
             doors = [link for link in self.links if link.domain == domain and link.direction.writes]
             doors.sort(key=lambda door: _position(door.service, self._writer_order))
-            well = [door for door in doors if not (door.trouble.error or door.hearing.error)]
+            well = [door for door in doors if not (door.trouble.rests(now) or door.hearing.error)]
             best = well[0] if well else min(doors, key=lambda door: door.trouble.retry_at, default=None)
             for door in doors:
                 door.writer = door is best

@@ -103,6 +103,14 @@ class Placed:
         self.decision = decision
         self.behind_since = (self.behind_since or now) if decision.reason in BEHIND else None
 
+    def after_trouble(self, now: float) -> tuple[float, ...]:
+        """When to decide again because of trouble, which is over if there is nothing to write when it may be tried."""
+        if self.trouble.rests(now):
+            return (self.trouble.retry_at,)
+        if self.decision.reason not in BEHIND and not self.writing and not self.trouble.is_parked:
+            self.trouble.ends()
+        return ()
+
     def try_now(self) -> None:
         """Let what waits after trouble be tried at once; whether it works is seen then."""
         self.trouble.try_now()

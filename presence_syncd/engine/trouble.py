@@ -45,6 +45,10 @@ class Trouble:
         """Whether a person must act."""
         return isinstance(self.error, AuthRejected)
 
+    def rests(self, now: float) -> bool:
+        """Whether something is wrong, and it is too early to try again."""
+        return self.error is not None and now < self.retry_at
+
     def starts(self, error: ServiceError, doing: str, word: str | None = None, change: str | None = None) -> float:
         """Take note of a failure while `doing`, for a `change`; returns the seconds to wait. `word` was refused."""
         if self.error is None and self._clock.now() - self._over_at > CALM:

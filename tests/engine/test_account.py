@@ -294,6 +294,27 @@ async def test_of_two_doors_one_writes_and_the_other_takes_over() -> None:
         assert house.shown["ann"] == "Away"
 
 
+async def test_the_first_door_writes_again_once_it_may_be_tried() -> None:
+    left, _right = _desks()
+    house = Desk()
+    async with engine({"left": left, "door1": house, "door2": house}) as running:
+        services = DeskService("left"), DeskService("door1"), DeskService("door2")
+        account = _account(running, *services, door1="house", door2="house")
+        running.tasks.start_soon(account.run)
+        await anyio.sleep(70)
+        first, second = account.links[1:]
+        house.faults.add(Answer(503, method="PUT", times=1))
+        left.shown["ann"] = "Busy"
+        await anyio.sleep(5)
+        assert house.shown["ann"] == "Busy"
+        await anyio.sleep(120)
+        assert (first.writer, second.writer, first.trouble.error) == (True, False, None)
+        before = len(house.written)
+        left.shown["ann"] = "Away"
+        await anyio.sleep(60)
+        assert (house.shown["ann"], len(house.written) - before, first.trouble.error) == ("Away", 1, None)
+
+
 async def test_two_doors_never_write_at_once() -> None:
     left, _ = _desks()
     house = Desk()
