@@ -471,9 +471,27 @@ async def test_a30_too_many_applications_met_by_a_report_parks_the_parked_poll_t
         await anyio.sleep(600)
         assert created(b) == 1
         assert b.parked is not None
+        with pytest.raises(Rejected) as refused:
+            await b.publish("Busy")  # nobody's wish makes an application while the server wants none
+        assert created(b) == 1
+        assert 0 < (refused.value.retry_after or 0) < 900
         await anyio.sleep(900)
         assert created(b) == 2
         assert b.last == "Online"
+
+
+async def test_a30_a_410_met_by_many_at_once_parks_once() -> None:
+    async with started() as b:
+        b.emulator.end_applications("TooManyApplications")
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(_tries, b)
+        assert b.link.membership.history.count("park") == 1
+
+
+async def _tries(b: Bench) -> None:
+    with suppress(ServiceError):
+        await b.publish("Busy")
 
 
 async def test_a29_applications_that_vanish_again_and_again_are_not_made_without_end() -> None:

@@ -58,6 +58,7 @@ class UcwaLink(Link):
         return (yield from self.membership.guarded(self._watch()))
 
     def _watch(self) -> Flow[None]:
+        self.membership.unpark()  # it is not run again before the park is over, or an operator wants it
         session = yield from self.membership.join()
         yield from self.listener.listen(session)
 

@@ -14,7 +14,7 @@ from presence_syncd.connectors.flow import Enter, Flow, HangUp, Now, Remember, R
 from presence_syncd.connectors.ucwa.protocol.application import Identity, create
 from presence_syncd.connectors.ucwa.protocol.door import MEMORY_KEY, Door
 from presence_syncd.connectors.ucwa.protocol.history import CREATE, DISCOVERY, Guard, History, Verdict
-from presence_syncd.connectors.ucwa.protocol.problem import ApplicationLost, BadGateway
+from presence_syncd.connectors.ucwa.protocol.problem import ApplicationLost, BadGateway, Gone
 from presence_syncd.connectors.ucwa.protocol.session import Session
 from presence_syncd.connectors.ucwa.settings import Settings, UcwaLinkSettings
 from presence_syncd.errors import AuthRejected, Rejected, ServiceError, Unavailable
@@ -50,6 +50,8 @@ class Membership:
         self.claims = Guard()
         self.history = History()
         self._joining = False
+        self._gave_up: ServiceError | None = None
+        self._parked_until = 0.0
 
     def _new_id(self) -> str:
         return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
@@ -59,11 +61,16 @@ class Membership:
         self.at = max(self.at, reply.at)
         return reply
 
+    def unpark(self) -> None:
+        """Let the next `join` try again: the park is over, or somebody said so."""
+        self._parked_until = 0.0
+
     def join(self) -> Flow[Session]:
-        """Be in: the session there is, or a new one. Raises what making one raises."""
+        """Be in: the session there is, or a new one. Raises what making one raises, and Rejected while parked."""
         while self._joining:
             yield Wait(1.0)
         if self.session is None:
+            yield from self._respect_the_park()
             self._joining = True
             try:
                 self.session = yield from self._enter()
@@ -71,6 +78,12 @@ class Membership:
                 self._joining = False
             yield Wake()
         return self.session
+
+    def _respect_the_park(self) -> Flow[None]:
+        """Whatever somebody wants, no application is made while the server wants none."""
+        left = self._parked_until - (yield Now())
+        if isinstance(self._gave_up, Rejected) and left > 0:
+            raise Rejected(str(self._gave_up), status=self._gave_up.status, retry_after=left)
 
     def _enter(self) -> Flow[Session]:
         if not self._remembered:
@@ -112,8 +125,8 @@ class Membership:
         try:
             return (yield from flow)
         except ServiceError as error:
-            if isinstance(error, ApplicationLost) and session is not None and self.session is not session:
-                raise  # another flow met the same loss before, and had it judged
+            if isinstance(error, (ApplicationLost, Gone)) and session is not None and self.session is not session:
+                raise self._gave_up or error from None  # another flow met the same before, and had it judged
             self.at = max(self.at, (yield Now()))
             verdict = self.history.judge(error, self.at)
             yield from self._carry_out(verdict)
@@ -124,8 +137,15 @@ class Membership:
     def _carry_out(self, verdict: Verdict) -> Flow[None]:
         if verdict.leaves:
             self.session = None
+            self._remember(verdict.error)
             yield HangUp(verdict.error)
         if verdict.forgets_way:
             yield from self.lose_the_way(tokens=verdict.forgets_tokens)
         if isinstance(verdict.error, (AuthRejected, Rejected)):
             yield Enter("parked", str(verdict.error))
+
+    def _remember(self, error: ServiceError) -> None:
+        """Keep why the application was given up, and until when no other is made."""
+        lasts = isinstance(error, Rejected)
+        self._gave_up = error
+        self._parked_until = self.at + (error.retry_after or float("inf")) if lasts else 0.0
