@@ -56,11 +56,12 @@ def test_a_farewell_ends_the_lease_and_its_renewal_and_leaves_a_write_to_be_done
     assert not left.is_awaited(30)
 
 
-def test_a_word_read_from_the_moment_a_lease_was_taken_is_not_waited_for() -> None:
+@pytest.mark.parametrize(("asked_at", "reason"), [(29.9, Reason.CONFIRMING), (30.0, Reason.RETRACT)])
+def test_a_word_read_when_our_write_must_be_in_sight_is_not_waited_for(asked_at: float, reason: Reason) -> None:
     desk = busy_in_symphony()
     desk.write("teams", 10, refresh_in=200, expires_in=300)
-    assert desk.see("teams", "dnd", 11, from_=10) is Kind.OWN
-    assert desk.why("teams", 12) is Reason.RETRACT
+    assert desk.see("teams", "dnd", 31, from_=asked_at) is Kind.OWN
+    assert desk.why("teams", 32) is reason
 
 
 def test_a_word_that_comes_back_from_a_fade_is_as_it_was_said() -> None:
