@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from presence_syncd.connectors.fields import SecretRef
 from presence_syncd.core.entry import Observation
+from presence_syncd.core.presence import Status
 from presence_syncd.errors import AuthRejected, RateLimited, Rejected, RemoteProtocolError, ServiceError, Unavailable
 
 MAX_BODY = 1024 * 1024
@@ -115,6 +116,13 @@ class HangUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Foretell:
+    """Say, before the request goes out, what signing in may make the place show: nobody's word. Sent back: None."""
+
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
 class Emit:
     """Hand over what a pushed event, or a read, showed. Sent back: the `Kind` it was found to be."""
 
@@ -167,7 +175,7 @@ class Close:
 
 
 Step: TypeAlias = (
-    Request | Reveal | Wait | Now | Wake | HangUp | Emit | Remember | Enter | Open | Send | Receive | Close
+    Request | Reveal | Wait | Now | Wake | HangUp | Foretell | Emit | Remember | Enter | Open | Send | Receive | Close
 )
 T = TypeVar("T")
 Flow: TypeAlias = Generator[Step, Any, T]

@@ -131,6 +131,7 @@ class Entry:
     us; `beneath` is the last thing it showed that was not ours; `left` is what it showed because of us when the last
     client of the person went, while none is there. `live_at` is the last proof that the feed works. `writes` and
     `answers` are the times, within the last minute, of our writes and of words that came right after one of them.
+    `foretold` is what it may show until `foretold_until` because one of its doors signed in.
     """
 
     shown: Status | None = None
@@ -150,6 +151,8 @@ class Entry:
     note: str | None = None
     note_word: str | None = None
     note_at: float = 0.0
+    foretold: Status | None = None
+    foretold_until: float = 0.0
 
     def publications(self, now: float) -> tuple[Publication, ...]:
         """Those that may matter: the present one first, then earlier ones that are not overdue."""

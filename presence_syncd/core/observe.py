@@ -74,13 +74,18 @@ def _kind(entry: Entry, seen: Observation, planned: str | None, vocabulary: Voca
         return Kind.ECHO
     if planned is not None and vocabulary.is_echo(planned, status):
         return Kind.ECHO
-    if seen.by_signing_in or _is_what_was_left(entry, status, vocabulary):
+    if _is_by_signing_in(entry, seen) or _is_what_was_left(entry, status, vocabulary):
         return Kind.ECHO
     if any(vocabulary.is_faded_echo(word, status) for word in words):
         return Kind.DECAY
     if any(_is_revealed(p, entry, status, vocabulary, seen.at) for p in ours):
         return Kind.ECHO
     return _own_or_faded(entry, seen, vocabulary, rules)
+
+
+def _is_by_signing_in(entry: Entry, seen: Observation) -> bool:
+    """Whether it shows because we signed in: the door that did says so, or the other one reads what was foretold."""
+    return seen.by_signing_in or (seen.status == entry.foretold and seen.at < entry.foretold_until)
 
 
 def _is_old_version(entry: Entry, seen: Observation) -> bool:
@@ -205,7 +210,7 @@ def _is_mine(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary
     """Whether a write of ours explains what is shown."""
     if kind is Kind.SAME or (kind is Kind.DECAY and entry.shown is not None and not entry.shown.is_absent):
         return entry.mine
-    if seen.by_signing_in or _is_what_was_left(entry, seen.status, vocabulary):
+    if _is_by_signing_in(entry, seen) or _is_what_was_left(entry, seen.status, vocabulary):
         return True
     return any(
         vocabulary.is_echo(p.written, seen.status)

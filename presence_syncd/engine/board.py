@@ -11,6 +11,7 @@ import anyio
 
 from presence_syncd.core.entry import Entry, Kind, Observation
 from presence_syncd.core.observe import observe
+from presence_syncd.core.presence import Status
 from presence_syncd.core.view import Direction, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
 
@@ -46,6 +47,11 @@ class Board:
         if kind not in QUIET or before.live_at is None or is_noted or _is_awaited(self._view.entries[domain]):
             self.ring()
         return kind
+
+    def foretell(self, domain: str, status: Status, until: float) -> None:
+        """Note that the domain may show a status because we sign in."""
+        entry = self._view.entries[domain]
+        self.view = self._view.put(domain, replace(entry, foretold=status, foretold_until=until))
 
     def alive(self, domain: str, at: float) -> None:
         """Note a proof of life of a channel that pushes; it counts once something was read at all."""

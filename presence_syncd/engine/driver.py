@@ -20,6 +20,7 @@ from presence_syncd.connectors.flow import (
     Emit,
     Enter,
     Flow,
+    Foretell,
     HangUp,
     Now,
     Open,
@@ -35,6 +36,7 @@ from presence_syncd.connectors.flow import (
     retry_after,
 )
 from presence_syncd.core.entry import Kind, Observation
+from presence_syncd.core.presence import Status
 from presence_syncd.engine.budget import Budget, Urgency
 from presence_syncd.engine.clock import Clock
 from presence_syncd.engine.envelope import Envelopes
@@ -51,6 +53,7 @@ class Place(Protocol):
     """What of a link the steps of its flows touch: its observations, its memory, its bell, its own connection."""
 
     def emit(self, observation: Observation) -> Kind: ...
+    def foretell(self, status: Status) -> None: ...
     async def remember(self, key: str, value: str) -> None: ...
     def alive(self, at: float) -> None: ...
     def enter(self, state: str, detail: str) -> None: ...
@@ -252,6 +255,8 @@ async def _at_place(step: Step, place: Place) -> Any:
     match step:
         case Emit(observation):
             return place.emit(observation)
+        case Foretell(status):
+            return place.foretell(status)
         case Remember(key, value):
             return await place.remember(key, value)
         case Enter(state, detail):

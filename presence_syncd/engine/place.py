@@ -16,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 from presence_syncd.connectors.connector import Link
 from presence_syncd.core.change import of_word
 from presence_syncd.core.entry import Entry, Kind, Observation
+from presence_syncd.core.presence import Status
 from presence_syncd.core.reconcile import WRITES, Decision, Reason, Sink
 from presence_syncd.core.view import Direction
 from presence_syncd.core.vocabulary import Vocabulary
@@ -127,6 +128,11 @@ class Placed:
             self._tell_observed(observation, kind)
         self.tell_confirmed(before)
         return kind
+
+    def foretell(self, status: Status) -> None:
+        """Note what signing in here may make the domain show, whichever of its doors reads it."""
+        within = self.driver.service.traits.visible_within
+        self.board.foretell(self.domain, status, self.driver.clock.now() + within)
 
     def _tell_observed(self, seen: Observation, kind: Kind) -> None:
         """Tell what was seen, and which change it is, or belongs to."""

@@ -104,6 +104,11 @@ class Desk:
             changes["vocabulary"] = vocabulary
         self.sinks[name] = replace(self.sinks[name], **changes)  # type: ignore[arg-type]  # by name
 
+    def foretell(self, name: str, status: str, until: float) -> None:
+        """Let a door sign in with a status."""
+        entry = replace(self.entry(name), foretold=parse_status(status), foretold_until=until)
+        self.view = self.view.put(name, entry)
+
     def pin(self, status: str, until: float) -> None:
         self.view = replace(self.view, pin=Pin(parse_status(status), until))
 

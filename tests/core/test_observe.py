@@ -144,6 +144,25 @@ def test_a_client_that_comes_back_with_the_persons_own_word_says_it_anew() -> No
     assert desk.composed(9001).domain == "skype"
 
 
+def test_what_signing_in_at_one_door_shows_at_the_other_is_nobodys_word() -> None:
+    desk = Desk("skype", "teams")
+    desk.start(skype="available", teams="available")
+    desk.see("skype", "dnd", 10)
+    desk.foretell("skype", "busy", until=40)
+    assert desk.see("skype", "busy", 20) is Kind.ECHO
+    assert (str(desk.word("skype").status), desk.entry("skype").mine) == ("dnd", True)
+    assert desk.writing(21)["skype"] == desk.begin("skype", 21).word, "what signing in overwrote is written again"
+
+
+@pytest.mark.parametrize(("said", "at"), [("away", 20), ("busy", 41)])
+def test_what_signing_in_does_not_explain_is_a_word(said: str, at: float) -> None:
+    desk = Desk("skype", "teams")
+    desk.start(skype="dnd", teams="dnd")
+    desk.foretell("skype", "busy", until=40)
+    desk.see("skype", said, at)
+    assert str(desk.word("skype").effective(at + 999, 30)) == said
+
+
 def test_a_client_that_was_away_for_a_moment_says_nothing_anew() -> None:
     desk = Desk("skype", "teams")
     desk.start(skype="busy", teams="brb")

@@ -15,7 +15,8 @@ from presence_syncd.connectors.bems.exchange import Exchange
 from presence_syncd.connectors.bems.jsonrpc import Call, Cause
 from presence_syncd.connectors.bems.session import SLOW_PROBE, Session, TokenRefused, error_of
 from presence_syncd.connectors.bems.settings import BemsLinkSettings, BemsSettings
-from presence_syncd.connectors.flow import Enter, Flow, Now, Reveal, Wait, Wake
+from presence_syncd.connectors.bems.wire import status_of
+from presence_syncd.connectors.flow import Enter, Flow, Foretell, Now, Reveal, Wait, Wake
 from presence_syncd.core.presence import Status
 from presence_syncd.core.vocabulary import Vocabulary
 from presence_syncd.errors import AuthRejected, Rejected, ServiceError, SessionExpired, Unavailable
@@ -165,6 +166,7 @@ class Conversation(Exchange):
         start = yield from self._start()
         if start.word is not None:
             params["presence"] = start.word
+            yield Foretell(status_of(start.word))
         call = yield from self._ask("BeginSession", params)
         if call.failure is not None:
             raise error_of("BeginSession", call.failure)

@@ -21,6 +21,7 @@ from presence_syncd.connectors.flow import (
     Emit,
     Enter,
     Flow,
+    Foretell,
     Now,
     Open,
     Receive,
@@ -33,6 +34,7 @@ from presence_syncd.connectors.flow import (
     Wake,
 )
 from presence_syncd.core.entry import Observation
+from presence_syncd.core.presence import Status
 from presence_syncd.errors import AuthRejected, Rejected, ServiceError, SessionExpired, Unavailable
 
 ALICE = "sip:alice@example.com"
@@ -88,6 +90,7 @@ class Bench:
         self.link_settings = BemsLinkSettings.model_validate({"contact": ALICE, **(link or {})})
         self.link: BemsLink = self.service.link("alice", self.link_settings, memory or {})
         self.observed: list[Observation] = []
+        self.foretold: list[Status] = []
         self.states: list[tuple[str, str]] = []
         self.memory: dict[str, str] = {}
         self.errors: list[ServiceError] = []
@@ -251,6 +254,8 @@ class Bench:
                 return self.now
             case Emit(observation):
                 self.observed.append(observation)
+            case Foretell(status):
+                self.foretold.append(status)
             case Enter(state, detail):
                 self.states.append((state, detail))
             case Remember(key, value):

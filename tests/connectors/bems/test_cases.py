@@ -11,6 +11,7 @@ from presence_syncd.connectors.bems.channel import Cookies, channel
 from presence_syncd.connectors.bems.jsonrpc import read_answer
 from presence_syncd.connectors.bems.lookup import ALARM_AFTER
 from presence_syncd.connectors.bems.session import TokenRefused
+from presence_syncd.connectors.bems.wire import status_of
 from presence_syncd.connectors.flow import Reply
 from presence_syncd.core.compose import compose
 from presence_syncd.core.observe import observe
@@ -505,6 +506,7 @@ def test_what_a_session_begins_with(
     bench.link.start_with = start_with
     bench.start()
     assert bench.connect.begun == [(ALICE, word)]
+    assert bench.foretold == ([status_of(word)] if word else []), "the other door must know whose word it is not"
 
 
 def judged(bench: Bench, view: View) -> tuple[View, list[str]]:

@@ -20,6 +20,7 @@ from presence_syncd.connectors.connector import Publish
 from presence_syncd.connectors.emulation import CONTROL
 from presence_syncd.connectors.fields import Secret, SecretRef
 from presence_syncd.core.entry import Kind, Observation
+from presence_syncd.core.presence import Status
 from presence_syncd.engine.budget import Budget, Urgency
 from presence_syncd.engine.clock import Clock
 from presence_syncd.engine.driver import Driver
@@ -48,6 +49,9 @@ class Spot:
     def emit(self, observation: Observation) -> Kind:
         self.observed.append(observation)
         return Kind.OWN
+
+    def foretell(self, status: Status) -> None:
+        self.foretold = status
 
     def alive(self, at: float) -> None:
         self.alive_at = at

@@ -20,6 +20,7 @@ from presence_syncd.connectors.ucwa.emulator import UcwaEmulator
 from presence_syncd.connectors.ucwa.protocol.link import UcwaLink, UcwaService
 from presence_syncd.connectors.ucwa.settings import Settings, UcwaLinkSettings
 from presence_syncd.core.entry import Kind, Observation
+from presence_syncd.core.presence import Status
 from presence_syncd.engine.budget import Budget, Urgency
 from presence_syncd.engine.clock import Clock
 from presence_syncd.engine.driver import Driver
@@ -86,6 +87,9 @@ class Bench:
 
     async def remember(self, key: str, value: str) -> None:
         self.memory[key] = value
+
+    def foretell(self, status: Status) -> None:
+        raise AssertionError("nothing is begun here with a status")
 
     def alive(self, at: float) -> None:
         self.live_at = at
