@@ -8,8 +8,8 @@ import pytest
 
 from presence_syncd.connectors.graph.wire import PREFERRED, SESSION
 from presence_syncd.core.compose import compose
-from presence_syncd.core.entry import Entry, Kind, Observation
-from presence_syncd.core.observe import IN_SIGHT, observe
+from presence_syncd.core.entry import IN_SIGHT, Entry, Kind, Observation
+from presence_syncd.core.observe import observe
 from presence_syncd.core.presence import AVAILABLE, BUSY, Status
 from presence_syncd.core.publication import Accepted, accept, begin
 from presence_syncd.core.view import Rules, View
