@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from presence_syncd.core.presence import Status
+from presence_syncd.core.presence import Activity, Status
 
 
 class Kind(StrEnum):
@@ -164,14 +164,16 @@ class Entry:
         return tuple(p for p in self.earlier if now < p.late_until or (p.taken_back and now < p.visible_by))
 
     def is_proof(self, now: float, evidence: float) -> bool:
-        """Whether it proves that the person is there: a live feed shows a state that is theirs, and not idle."""
-        return (
-            self.shown is not None
-            and not self.mine
-            and not self.shown.idle
-            and self.shown.availability in PRESENT
-            and self.is_live(now, evidence)
-        )
+        """Whether it proves that the person is there: a live feed shows a state that is theirs, and not idle.
+
+        What no service lets fade (do not disturb, a meeting) proves it no longer than the word itself is fresh.
+        """
+        shown = self.shown
+        if shown is None or self.mine or shown.idle or shown.availability not in PRESENT:
+            return False
+        fades = shown.availability in FADING and shown.activity is Activity.NONE
+        said = self.word is not None and now - self.word.at <= evidence
+        return (fades or said) and self.is_live(now, evidence)
 
     def is_live(self, now: float, evidence: float) -> bool:
         """Whether the feed was alive within the last `evidence` seconds."""
@@ -180,6 +182,8 @@ class Entry:
 
 PRESENT = frozenset({"available", "busy", "dnd"})
 """Availabilities that claim the person is there."""
+FADING = frozenset({"available", "busy"})
+"""Those of them that services show as idle, or away, when nobody types."""
 AHEAD = 20.0
 """Seconds before a renewal is due (at most a tenth of its time) in which it follows a reading, hiding nothing newer."""
 IN_SIGHT = 20.0

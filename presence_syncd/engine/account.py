@@ -161,7 +161,7 @@ class Account:
         """Whether the person is proven to be there. Away needs no proof to be shown, but is none of activity either."""
         now = self._clock.now()
         composed = compose(self.board.view, self.board.rules, now)
-        if composed is None or composed.status.availability not in PRESENT:
+        if composed is None or wanted(composed.status, self.board.rules).availability not in PRESENT:
             return False
         return is_proven(self.board.view, composed, link.domain, self.board.rules, now)
 

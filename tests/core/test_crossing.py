@@ -65,6 +65,20 @@ def test_no_renewal_comes_early_without_proof() -> None:
     assert desk.why("teams", 220) is Reason.FADED
 
 
+def test_do_not_disturb_that_was_said_long_ago_proves_nobody_present() -> None:
+    """No service shows it as idle: who went home with it would be kept available elsewhere for ever."""
+    desk = leased("teams", "symphony", "skype")
+    desk.start(teams="away", symphony="available", skype="away")
+    desk.see("symphony", "dnd", 10)
+    desk.see("skype", "available", 20)
+    desk.write("teams", 20, refresh_in=200, expires_in=300)
+    desk.see("skype", "available+idle", 30)
+    for at in (220.0, 920.0):
+        desk.see("symphony", "dnd", at)
+    assert desk.why("teams", 221) is Reason.REFRESH
+    assert desk.why("teams", 921) is Reason.FADED
+
+
 def test_a_client_that_rests_under_our_session_is_not_the_persons_word() -> None:
     """A call that ended unseen: our next session ranks lower, and what lies beneath comes to light."""
     desk = leased("session", "symphony")

@@ -8,6 +8,7 @@
     faults.py     what goes wrong, for how long
     world.py      everything together, under one clock
     episodes.py   a day as episodes: trouble, calm, a last word, silence
+    trials.py     what seldom happens by chance, asked of everybody at the end of an episode
     invariants.py what must hold, judged from what people did and what services show
     sabotage.py   bugs put in on purpose, to see that they are found
     replay.py     one seed from its parameters to its outcome

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from presence_syncd.core.presence import AWAY, Status
-from tests.simulation import invariants
+from tests.simulation import invariants, trials
 from tests.simulation.faults import SOMEBODY, Fault, faults, scripted
 from tests.simulation.invariants import Broken
 from tests.simulation.people import Act, acts
@@ -45,6 +45,7 @@ class Episode:
 
     def __init__(self, world: World, number: int) -> None:
         self.world, self.rng = world, world.random(f"episode {number}")
+        self.tried = None if "trials" in world.parameters.without else world.random(f"trials {number}")
         self.broken: list[Broken] = []
         self._slow = False
 
@@ -53,6 +54,8 @@ class Episode:
         world, length = self.world, self.rng.uniform(300, 1500)
         await self._trouble(length)
         await self._calm_down()
+        if self.tried:
+            trials.fail_writes(world, self.tried)
         closings = self._close()
         await anyio.sleep(TOGETHER)
         closed_at = world.now()
@@ -63,6 +66,8 @@ class Episode:
                 world.explain(closing.person)
             self.broken += wrong
         await self._silence(closings, closed_at)
+        if self.tried and not self.broken:
+            await trials.evening(world, self.tried, BOUND, self._paused)
         return self.broken
 
     # trouble
@@ -251,6 +256,8 @@ class Episode:
         world = self.world
         since = world.now()
         before = {person: invariants.lapses(world, person) for person in world.people}
+        if self.tried:
+            trials.forget_somebody(world, self.tried)
         await anyio.sleep(self.rng.uniform(*SILENCE))
         for closing in closings:
             person = closing.person

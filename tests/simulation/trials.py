@@ -1,0 +1,71 @@
+"""Trials at the end of an episode: what seldom happens by chance, asked of everybody where all is quiet.
+
+The one rule: each draws from a source of its own, so that a seed's trouble is the same with and without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from random import Random
+from typing import Any
+
+import anyio
+
+from presence_syncd.connectors.emulation import Answer
+from presence_syncd.core.presence import AVAILABLE
+from tests.simulation.faults import SOMEBODY, scripted
+from tests.simulation.people import Act
+from tests.simulation.world import World
+
+WRITES = {"teams": "/presence/set", "symphony": "/user/presence$"}
+"""Paths of writes, by service, as patterns."""
+PAUSED = 60.0
+"""Seconds of a pause in which everybody says something."""
+NIGHT = 1800.0
+"""Seconds in which nobody types: longer than any proof of a person lasts."""
+
+
+def fail_writes(world: World, rng: Random) -> None:
+    """Let the next writes of a service fail: they must be tried again."""
+    for name, path in WRITES.items():
+        if name in world.desks and rng.random() < 0.5:
+            world.desks[name].emulator.faults.add(Answer(503, method="POST", path=path, times=2))
+
+
+def forget_somebody(world: World, rng: Random) -> None:
+    """Let services say that they do not know what somebody shows: that is nobody's word."""
+    for name, desk in world.desks.items():
+        person = rng.choice(world.people)
+        for answer in scripted("unknown", name, 0.0):
+            if isinstance(answer.body, str) and hasattr(desk, "id"):
+                answer.body = answer.body.replace(SOMEBODY, str(desk.id(person)))
+            desk.emulator.faults.add(answer)
+
+
+async def evening(
+    world: World, rng: Random, bound: float, pause: Callable[[str, float], Coroutine[Any, Any, None]]
+) -> None:
+    """Everybody is paused and says something; then they are available, and go to sleep without signing out."""
+    async with anyio.create_task_group() as tasks:
+        for person in world.people:
+            tasks.start_soon(pause, person, PAUSED)
+        await anyio.sleep(5)
+        for person in world.people:
+            world.act(Act(world.now(), person, rng.choice(world.links(person)), "say", rng.random()))
+    for person in world.people:
+        _say_available(world, rng, person)
+    await anyio.sleep(bound)
+    for person in world.people:
+        for desk in world.links(person):
+            world.act(Act(world.now(), person, desk, "idle"))
+    await anyio.sleep(NIGHT)
+
+
+def _say_available(world: World, rng: Random, person: str) -> None:
+    """Say it where nothing but the word itself proves it elsewhere."""
+    desks = [d for d in world.links(person) if world.direction(person, d) != "write" and not world.desks[d].leased]
+    if desks:
+        desk = rng.choice(desks)
+        words = list(world.desks[desk].words.values())
+        draw = (words.index(AVAILABLE) + 0.5) / len(words)
+        world.act(Act(world.now(), person, desk, "say", draw))
