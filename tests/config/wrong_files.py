@@ -173,8 +173,10 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     "a name where the service account needs a number": (
         ELSE + 'links.teams.user = "fa8bf3dc-eca7-46b7-bad1-db199b62afc4"\nlinks.symphony.username = "bob"\n',
         [
-            "18:1: account.bob.links.symphony.username: "
-            "the service account (bot) finds users by user_id only; username is for app"
+            (
+                "18:1: account.bob.links.symphony.username: "
+                "the service account (bot) finds users by user_id only; username is for app"
+            )
         ],
     ),
     "a stranger read by an app": (
@@ -182,8 +184,10 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         + 'links.teams.user = "fa8bf3dc-eca7-46b7-bad1-db199b62afc4"\n'
         + 'links.symphony = { user_id = 7, external = true, direction = "read" }\n',
         [
-            "18:33: account.bob.links.symphony.external: "
-            "a user of another company is read by a service account (bot), not by app"
+            (
+                "18:33: account.bob.links.symphony.external: "
+                "a user of another company is read by a service account (bot), not by app"
+            )
         ],
     ),
     "a link that is no table": (ELSE + "links.symphony = 2\n", ["17:1: account.bob.links.symphony: must be a table"]),
