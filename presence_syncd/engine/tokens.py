@@ -149,6 +149,8 @@ class Tokens:
 
     def _close(self, realm: _Realm, error: ServiceError, witness: Witness) -> None:
         """Keep everybody from asking again too soon."""
+        if isinstance(error, AuthRejected) and not isinstance(realm.error, AuthRejected):
+            realm.failures = 0  # an outage says nothing of how long a refusal lasts
         # Copies: raised again and again, one object would gather the tracebacks of all who met it.
         realm.closed_until, realm.error = self._clock.now() + _pause(error, realm.failures), copy(error)
         realm.failures = min(realm.failures + 1, 10)

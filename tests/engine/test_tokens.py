@@ -83,6 +83,19 @@ async def test_a_realm_that_cannot_log_in_is_asked_less_and_less() -> None:
         assert 3 <= desk.faults.count("POST", "login") <= 7
 
 
+async def test_an_outage_of_the_login_does_not_lengthen_the_first_refusal_after_it() -> None:
+    desk = Desk("secret")
+    desk.faults.add(Answer(503, path="login", times=6))
+    desk.faults.add(Answer(401, path="login", times=1))
+    async with engine({"desk": desk}) as running:
+        driver, service = _at_desk(running)
+        while desk.faults.count("POST", "login") < 7:
+            await together(partial(_read, driver, service))
+            await anyio.sleep(1)
+        await anyio.sleep(900)  # what the refusal itself asks for
+        assert await _read(driver, service) == "Offline"
+
+
 async def test_secrets_refused_for_good_are_not_sent_again_until_they_change() -> None:
     desk = Desk("changed")
     async with engine({"desk": desk}) as running:
