@@ -8,9 +8,9 @@ import pytest
 
 from presence_syncd.connectors.symphony import wire as symphony
 from presence_syncd.core.change import of_status, of_word
-from presence_syncd.core.entry import Entry, Kind
-from presence_syncd.core.presence import BUSY
-from presence_syncd.core.publication import freeze, leave
+from presence_syncd.core.entry import Entry, Kind, Publication
+from presence_syncd.core.presence import AWAY, BUSY
+from presence_syncd.core.publication import begin, freeze, leave
 from presence_syncd.core.reconcile import Reason
 from presence_syncd.core.setback import not_ahead
 from presence_syncd.core.view import Rules, View
@@ -108,3 +108,151 @@ def test_a_word_that_comes_at_once_answers_a_write_on_any_day(after: float) -> N
     desk.write("teams", LATE + 20)
     assert desk.see("teams", "available", LATE + 20 + after) is Kind.OWN
     assert desk.entry("teams").answers == (LATE + after, LATE + 20 + after)
+
+
+@pytest.mark.parametrize(("looked_at", "kind"), [(369.9, Kind.ECHO), (370.0, Kind.OWN)])
+def test_the_end_of_a_lease_reveals_what_lay_under_it_once_and_soon(looked_at: float, kind: Kind) -> None:
+    desk = busy_in_symphony()
+    desk.write("teams", 10, refresh_in=200, expires_in=300)
+    desk.see("teams", "busy", 20)
+    desk.see("teams", "busy", looked_at)
+    assert desk.see("teams", "available", looked_at + 1) is kind
+
+
+def test_a_lease_is_over_at_its_end() -> None:
+    desk = busy_in_symphony()
+    desk.write("teams", 10, refresh_in=200, expires_in=300)
+    desk.see("teams", "busy", 20)
+    assert desk.see("teams", "available", 310) is Kind.ECHO
+
+
+def test_a_client_that_rests_can_only_come_to_light_where_ours_hid_it() -> None:
+    desk = Desk("session", "symphony")
+    desk.start(session="busy/call", symphony="busy")
+    desk.see("symphony", "brb", 10)
+    desk.write("session", 10, refresh_in=200, expires_in=300)
+    assert desk.see("session", "available", 11) is Kind.OWN
+
+
+def test_a_write_of_unknown_outcome_is_not_expected_any_more_when_its_time_is_up() -> None:
+    late = Publication("busy", BUSY, at=0.0, visible_by=20.0, overridden=True, confirmed_at=1.0, late_until=50.0)
+    assert late.may_show(49.9)
+    assert not late.may_show(50.0)
+    assert Entry(earlier=(late,)).still_out(49.9) == (late,)
+    assert Entry(earlier=(late,)).still_out(50.0) == ()
+
+
+def test_what_was_taken_back_is_not_expected_any_more_when_it_should_be_out_of_sight() -> None:
+    gone = Publication("busy", BUSY, at=0.0, visible_by=20.0, taken_back=True)
+    assert Entry(earlier=(gone,)).still_out(19.9) == (gone,)
+    assert Entry(earlier=(gone,)).still_out(20.0) == ()
+
+
+@pytest.mark.parametrize(("gone_at", "writes"), [(100.0, False), (199.9, True), (200.0, False)])
+def test_only_a_word_said_after_the_person_left_is_written_once_more(gone_at: float, *, writes: bool) -> None:
+    """Left in the instant of our write, or of the word: nobody knows which came first, so nothing is written."""
+    desk = Desk("bems", "symphony")
+    desk.start(bems="available", symphony="available")
+    desk.see("symphony", "busy", 100)
+    desk.write("bems", 100)
+    desk.see("bems", "offline", gone_at)
+    desk.see("symphony", "busy/meeting", 200)
+    assert desk.why("bems", 200) is (Reason.REWRITE if writes else Reason.ABSENT)
+
+
+def test_what_is_as_written_while_nobody_is_there_is_not_written_once_more() -> None:
+    desk = busy_in_symphony()
+    desk.write("teams", 10)
+    desk.see("teams", "busy", 20)
+    desk.see("teams", "offline", 100)
+    desk.see("symphony", "busy+ooo", 200)
+    assert desk.why("teams", 200) is Reason.ABSENT
+
+
+def test_a_lease_that_ends_before_its_write_must_be_in_sight_is_renewed_in_time() -> None:
+    desk = Desk("bems", "symphony")
+    desk.start(bems="available", symphony="available")
+    desk.see("symphony", "busy", 10)
+    desk.write("bems", 10, refresh_in=20, expires_in=300)
+    desk.see("bems", "available", 15)
+    assert desk.decide("bems", 16).requeue_at == 30
+
+
+@pytest.mark.parametrize(("shown", "reason"), [("offline", Reason.ABSENT), ("busy+idle", Reason.IN_SYNC)])
+def test_a_write_that_the_service_lets_go_of_is_still_renewed_in_time(shown: str, reason: Reason) -> None:
+    desk = Desk("bems", "symphony")
+    desk.start(bems="available", symphony="available")
+    desk.see("symphony", "busy", 10)
+    desk.write("bems", 10, refresh_in=200)
+    desk.see("bems", "busy", 20)
+    desk.see("bems", shown, 100)
+    decision = desk.decide("bems", 131)
+    assert (decision.reason, decision.requeue_at) == (reason, 210)
+
+
+def test_a_write_is_named_by_the_change_it_was_made_for() -> None:
+    view = View({"teams": Entry()})
+    named = begin(view, "teams", "Busy/Busy", BUSY, 60.0, 10.0, change="a1b2c3d4").entries["teams"].publication
+    plain = begin(view, "teams", "Busy/Busy", BUSY, 60.0, 10.0).entries["teams"].publication
+    assert named is not None
+    assert plain is not None
+    assert (named.change, plain.change) == ("a1b2c3d4", "")
+
+
+def test_a_write_tried_again_keeps_the_version_it_began_with() -> None:
+    desk = Desk("teams", "symphony")
+    desk.see("teams", "available", 1, order="1")
+    desk.see("symphony", "available", 1)
+    desk.see("symphony", "busy", 10)
+    desk.begin("teams", 10)
+    desk.see("teams", "available", 11, order="2")
+    desk.begin("teams", 13)
+    assert desk.publication("teams").version == "1"
+
+
+def test_a_first_write_is_expected_no_longer_than_it_takes_to_show() -> None:
+    desk = busy_in_symphony()
+    desk.write("teams", 10)
+    assert desk.publication("teams").late_until == 0.0
+
+
+def test_a_confirmed_write_that_cannot_come_late_any_more_is_forgotten_with_the_next() -> None:
+    last = Publication("busy", BUSY, at=0.0, visible_by=20.0, accepted_at=1.0, confirmed_at=2.0, late_until=50.0)
+    view = View({"bems": Entry(publication=last)})
+    assert begin(view, "bems", "away", AWAY, 60.0, 49.9).entries["bems"].earlier == (last,)
+    assert begin(view, "bems", "away", AWAY, 60.0, 50.0).entries["bems"].earlier == ()
+
+
+def test_writes_are_counted_for_less_than_a_minute() -> None:
+    view = View({"bems": Entry(writes=(40.0, 40.1))})
+    assert begin(view, "bems", "away", AWAY, 60.0, 100.0).entries["bems"].writes == (40.1, 100.0)
+
+
+@pytest.mark.parametrize(("lease", "early"), [(50.0, 5.0), (1000.0, 20.0)])
+def test_a_renewal_may_be_early_by_a_tenth_of_the_lease_or_by_20_seconds(lease: float, early: float) -> None:
+    held = Publication("busy", BUSY, at=LATE, visible_by=LATE, accepted_at=LATE, refresh_at=LATE + lease)
+    assert not held.is_nearly_due(LATE + lease - early - 0.1)
+    assert held.is_nearly_due(LATE + lease - early)
+
+
+def test_a_domain_that_was_never_configured_is_taken_in_with_its_first_reading() -> None:
+    desk = busy_in_symphony()
+    desk.view = View()
+    assert desk.see("symphony", "busy", 10) is Kind.OWN
+    assert desk.status(10) == "busy"
+
+
+@pytest.mark.parametrize(("asked_at", "kind"), [(60.9, Kind.STALE), (61.0, Kind.OWN)])
+def test_a_lower_version_is_an_old_reading_for_less_than_a_minute(asked_at: float, kind: Kind) -> None:
+    desk = Desk("teams", "symphony")
+    desk.see("teams", "available", 1, order=2)
+    desk.see("symphony", "available", 1)
+    assert desk.see("teams", "busy", 62, from_=asked_at, order=1) is kind
+
+
+@pytest.mark.parametrize(("lasted", "kind"), [(29.9, Kind.DECAY), (30.0, Kind.OWN)])
+def test_a_person_who_was_gone_long_enough_to_count_says_their_word_anew(lasted: float, kind: Kind) -> None:
+    desk = Desk("skype", "symphony")
+    desk.start(skype="busy", symphony="busy")
+    desk.see("skype", "offline", 100)
+    assert desk.see("skype", "busy", 100 + lasted) is kind
