@@ -6,7 +6,7 @@ The one rule: it only looks. Where reading means to be signed in as the person, 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -113,16 +113,18 @@ async def _read(assembly: Assembly, name: str, account: AccountSettings) -> str:
 
 async def _shown(driver: Driver, place: Placed) -> str:
     try:
-        return await _run(driver, place, place.link.read())
+        return await _run(driver, place, place.link.read)
     except Unavailable:
         if not driver.service.traits.pushes:
             raise
-        return await _run(driver, place, place.link.watch())  # where nobody can be read, only followed
+        return await _run(driver, place, place.link.watch)  # where nobody can be read, only followed
 
 
-async def _run(driver: Driver, place: Placed, flow: Flow[Any]) -> str:
+async def _run(driver: Driver, place: Placed, start: Callable[[], Flow[Any]]) -> str:
     """Carry out a flow as far as it only looks; of a request that is not sent, at least the token is got."""
-    ended = await driver.run(_only_looking(flow), place.link, Urgency.CHANGE, place)
+    ended = None
+    while ended is None:  # a flow that returns nothing wants to be run again
+        ended = await driver.run(_only_looking(start()), place.link, Urgency.CHANGE, place)
     if isinstance(ended, Request) and ended.realm is not None:
         await driver.tokens.present(place.link, ended.realm)
         return SIGNED_IN

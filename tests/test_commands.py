@@ -25,6 +25,8 @@ from presence_syncd.cli import main
 CANARY = "hunter2-canary"
 REPO = Path(__file__).parent.parent
 
+pytestmark = pytest.mark.xdist_group("commands")  # the last test looks through what all others printed
+
 
 @dataclass
 class Tenant:

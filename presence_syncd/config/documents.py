@@ -89,8 +89,13 @@ class Origin:
         """Make a finding about a key of this table, or about the table itself; `at` is a better place for it."""
         place = self.place(*(at or rest))
         label = ".".join(str(part) for part in (self.name, *rest) if part != "")
-        label = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in label)
-        return Problem(place.file, place.line, place.column, f"{label}: {message}" if label else message, hint)
+        said = _printable(f"{label}: {message}" if label else message)
+        return Problem(place.file, place.line, place.column, said, _printable(hint))
+
+
+def _printable(text: str) -> str:
+    """A finding is one line, whatever the file has in it."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 NOWHERE = Origin(Document("(no file)", "", {}), (), "")

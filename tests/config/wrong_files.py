@@ -190,6 +190,10 @@ WRONG: dict[str, tuple[str, list[str]]] = {
             )
         ],
     ),
+    "a name of two lines": (
+        GOOD + '[policy]\npriority = ["a\\nb"]\n',
+        ["16:13: policy.priority.0: there is no [services.a\N{REPLACEMENT CHARACTER}b] (services: symphony, teams)"],
+    ),
     "a link that is no table": (ELSE + "links.symphony = 2\n", ["17:1: account.bob.links.symphony: must be a table"]),
     "a link of another type": (
         ELSE + "links.teams = { user_id = 2 }\n",
