@@ -17,6 +17,8 @@ from tests.simulation.world import Parameters
 QUICK = 0.2
 """Hours of a run that is to be over soon: one episode."""
 CORPUS = read_corpus()
+QUICK_BUG = 0.8
+"""Hours of the longest run of the corpus that is tried everywhere; CI tries all."""
 
 
 def assert_passed(outcome: Outcome) -> None:
@@ -36,6 +38,8 @@ def test_nothing_is_broken_when_trio_shuffles_who_runs_first() -> None:
 @pytest.mark.parametrize("entry", CORPUS, ids=[entry.name for entry in CORPUS])
 def test_no_bug_comes_back(entry: Entry) -> None:
     assert entry.what
+    if entry.parameters.hours > QUICK_BUG and not os.environ.get("PRESENCE_SYNCD_LONG"):
+        pytest.skip("takes a quarter of a minute: PRESENCE_SYNCD_LONG=1 runs it, as CI does")
     assert_passed(replay(entry.parameters))
 
 
