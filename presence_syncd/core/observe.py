@@ -145,7 +145,7 @@ def _is_revealed(publication: Publication, entry: Entry, status: Status, vocabul
 
 def _beneath(publication: Publication, entry: Entry, vocabulary: Vocabulary) -> frozenset[Status]:
     """What may lie under a write: what was seen there, or, where ours hid it for long, a client that rests since."""
-    hid = entry.mine and publication.expires_at is not None
+    hid = entry.mine and publication.expires_at is not None and not publication.overridden
     rests = hid and (publication.taken_back or publication.written not in vocabulary.top)
     return publication.before | {AVAILABLE} if rests else publication.before
 

@@ -368,6 +368,22 @@ def test_after_a_word_what_lay_under_a_lease_is_a_word_too() -> None:
     assert desk.composed(411).domain == "teams"
 
 
+def test_a_retracted_lease_that_the_person_had_replaced_reveals_nothing_later() -> None:
+    desk = Desk("symphony", "teams")
+    desk.start(symphony="available", teams="available")
+    desk.sink("teams", leased=True)
+    desk.see("symphony", "busy", 10)
+    desk.write("teams", 10, refresh_in=200, expires_in=300)
+    desk.see("teams", "busy", 11)
+    assert desk.see("teams", "available", 13) is Kind.OWN
+    desk.take_back("teams", 13)
+    desk.see("symphony", "brb", 14)
+    desk.write("teams", 14, refresh_in=200, expires_in=300)
+    assert desk.see("teams", "brb", 15) is Kind.ECHO
+    assert desk.see("teams", "available", 17) is Kind.OWN
+    assert desk.composed(18).domain == "teams"
+
+
 def test_what_a_retracted_lease_reveals_is_no_word() -> None:
     desk = Desk("skype", "session")
     desk.start(skype="available", session="available")
