@@ -273,17 +273,21 @@ def test_watch_shows_what_happens(tenant: Tenant) -> None:
     command = [sys.executable, "-m", "presence_syncd", "watch", "bob", "--config", str(tenant.config)]
     streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "cwd": REPO}
     with subprocess.Popen(command, **streams) as lines, subprocess.Popen([*command, "--json"], **streams) as objects:
-        assert lines.stdout is not None and objects.stdout is not None  # noqa: PT018
-        assert b"watching" in lines.stdout.readline()
-        assert json.loads(objects.stdout.readline())["event"] == "watching"
-        tenant.said("pause", "carol")
-        tenant.said("pause", "bob")
-        assert re.fullmatch(rb"\d\d:\d\d:\d\d  bob +paused by \w+: nothing is written\n", lines.stdout.readline())
-        event = json.loads(objects.stdout.readline())
-        assert (event["account"], event["event"], event["level"]) == ("bob", "paused", "info")
-        for process in (lines, objects):
-            process.send_signal(signal.SIGINT)
-            assert process.wait(10) == 0
+        try:
+            assert lines.stdout is not None and objects.stdout is not None  # noqa: PT018
+            assert b"watching" in lines.stdout.readline()
+            assert json.loads(objects.stdout.readline())["event"] == "watching"
+            tenant.said("pause", "carol")
+            tenant.said("pause", "bob")
+            assert re.fullmatch(rb"\d\d:\d\d:\d\d  bob +paused by \w+: nothing is written\n", lines.stdout.readline())
+            event = json.loads(objects.stdout.readline())
+            assert (event["account"], event["event"], event["level"]) == ("bob", "paused", "info")
+            for process in (lines, objects):
+                process.send_signal(signal.SIGINT)
+                assert process.wait(10) == 0
+        finally:  # or who fails would wait for them for ever
+            lines.kill()
+            objects.kill()
     tenant.said("resume", "bob")
     tenant.said("resume", "carol")
 

