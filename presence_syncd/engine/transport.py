@@ -20,14 +20,14 @@ import httpx
 
 from presence_syncd.connectors.fields import is_loopback
 from presence_syncd.connectors.flow import Reply, Request
+from presence_syncd.engine.carrier import CONNECT
+from presence_syncd.engine.carrier import Carrier as NetworkCarrier
 from presence_syncd.engine.clock import Clock
 from presence_syncd.engine.windows import WindowsAuth
 from presence_syncd.errors import Rejected, RemoteProtocolError, Unavailable
 
-CONNECT = 5.0
-"""Seconds for a connection, TLS included, and for a place in the pool."""
 POOL = httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=55.0)
-"""A service's shared pool: small, because its cost grows with what is open."""
+"""A service's shared pool: as many of our requests as a service needs to see at once."""
 ALONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=55.0)
 """The pool of one link's long poll."""
 USER_AGENT = "presence-syncd"
@@ -43,7 +43,7 @@ def trust(ca_file: Path | None) -> ssl.SSLContext:
 
 def network(ca_file: Path | None, proxy: str | None) -> Carrier:
     """What carries requests over the real network."""
-    return lambda limits: httpx.AsyncHTTPTransport(verify=trust(ca_file), limits=limits, proxy=proxy)
+    return lambda limits: NetworkCarrier(trust(ca_file), limits, proxy)
 
 
 class Transport:

@@ -67,8 +67,8 @@ def ports(client: httpx.AsyncClient | None) -> set[int]:
     """The local ports of a client's connections."""
     assert client is not None
     transport: Any = client._transport
-    streams = [each._connection._network_stream for each in transport._pool.connections if each._connection]
-    return {stream.get_extra_info("socket").getsockname()[1] for stream in streams}
+    held = transport._session.connector._acquired
+    return {each.transport.get_extra_info("sockname")[1] for each in held}
 
 
 async def test_untouched_accounts_keep_their_long_polls_and_removed_ones_close_theirs(tmp_path: Path) -> None:
