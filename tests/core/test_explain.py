@@ -68,6 +68,49 @@ def test_says_whose_word_counts_and_why() -> None:
     assert (chain["pin"], chain["paused"], chain["frozen_for"]) == (None, False, None)
 
 
+def test_tells_all_of_a_word() -> None:
+    assert told(View({"teams": said(BUSY)}))["words"] == [
+        {
+            "domain": "teams",
+            "said": "busy",
+            "ago": 100,
+            "faded_to": None,
+            "faded_ago": None,
+            "fade_counts_in": None,
+            "counts": True,
+            "because": None,
+        }
+    ]
+
+
+def test_tells_all_of_a_link() -> None:
+    view = View({"teams": replace(said(BUSY), shown_at=NOW - 70, live_at=NOW - 1.26, beneath=AWAY)})
+    assert of(view, "teams") == {
+        "service": "teams",
+        "domain": "teams",
+        "direction": "both",
+        "shows": "busy",
+        "raw": "raw busy",
+        "shown_ago": 70,
+        "heard_ago": 1.3,
+        "whose": "the person's",
+        "beneath": None,
+        "wants": "Busy/Busy",
+        "is_nearest": False,
+        "shows_it": True,
+        "reason": "in-sync",
+        "because": SENTENCES[Reason.IN_SYNC],
+        "written": None,
+        "proven": True,
+        "proof": "teams, where it was said, is heard",
+        "next": None,
+        "trouble": None,
+        "trouble_for": None,
+        "trouble_again_in": None,
+        "state": None,
+    }
+
+
 def test_says_nothing_of_a_status_nobody_told() -> None:
     chain = told(View({"teams": Entry()}), link(TEAMS, Reason.NOTHING_SAID))
     (shown,) = chain["links"]
@@ -85,6 +128,10 @@ def test_a_pin_is_above_all_words() -> None:
     assert [word["because"] for word in chain["words"]] == [RULES["pin"]]
     assert (chain["paused"], chain["frozen_for"]) == (True, 30)
     assert chain["links"][0]["proof"] == "not needed: a pin proves itself"
+
+
+def test_a_freeze_that_ends_now_is_over() -> None:
+    assert told(View({"teams": said(BUSY)}, frozen_until=NOW))["frozen_for"] is None
 
 
 @pytest.mark.parametrize(
@@ -118,6 +165,20 @@ def test_says_why_a_less_busy_word_does_not_count(loser: Status, because: str) -
     assert (chain["status"]["in"], chain["words"][1]["because"]) == ("teams", because)
 
 
+@pytest.mark.parametrize(("ago", "because"), [(30, "it is less busy"), (29, "it is as busy, but not newer")])
+def test_a_word_is_as_busy_as_what_it_faded_to_once_that_counts(ago: float, because: str) -> None:
+    view = View({"teams": said(BUSY, NOW - 50), "symphony": said(BUSY, faded=AWAY, faded_at=NOW - ago)})
+    chain = told(view, rules=Rules(compose=Compose.BUSIEST, settle_fade=30.0))
+    assert (chain["status"]["in"], chain["words"][1]["because"]) == ("teams", because)
+
+
+def test_a_client_that_went_is_missing_in_the_list_of_priority() -> None:
+    view = View({"teams": said(BUSY, NOW - 50), "symphony": said(BUSY, faded=OFFLINE, faded_at=NOW - 30)})
+    rules = Rules(compose=Compose.PRIORITY, priority=("symphony", "teams"), settle_fade=30.0)
+    chain = told(view, rules=rules)
+    assert (chain["status"]["in"], chain["words"][1]["because"]) == ("teams", "no client of the person is there")
+
+
 @pytest.mark.parametrize(
     ("priority", "loser", "because"),
     [
@@ -142,6 +203,13 @@ def test_tells_a_fade_and_when_it_counts() -> None:
     assert told_of == {"faded_to": "away", "faded_ago": 10, "fade_counts_in": 20.0}
     chain = told(View({"teams": word}), rules=Rules(settle_fade=5.0))
     assert (chain["words"][0]["fade_counts_in"], chain["status"]["said"]) == (None, "away")
+
+
+@pytest.mark.parametrize(("settle", "counts_in"), [(10.76, 0.8), (30.26, 20.3), (10.0, None)])
+def test_a_fade_counts_in_tenths_of_a_second(settle: float, counts_in: float | None) -> None:
+    word = said(AVAILABLE, faded=AWAY, faded_at=NOW - 10)
+    chain = told(View({"teams": word}), rules=Rules(settle_fade=settle))
+    assert chain["words"][0]["fade_counts_in"] == counts_in
 
 
 def test_tells_what_policy_makes_of_it() -> None:
@@ -178,18 +246,34 @@ def test_says_that_a_service_has_only_a_near_word() -> None:
     assert (found["wants"], found["is_nearest"], found["shows_it"]) == ("BUSY", True, False)
 
 
+def test_a_word_that_cannot_be_read_is_not_called_near() -> None:
+    vocabulary = replace(graph.PREFERRED, words={BUSY: "Busy/Elsewhere"})
+    (found,) = told(View({"teams": said(BUSY)}), link(replace(TEAMS, vocabulary=vocabulary)))["links"]
+    assert (found["wants"], found["is_nearest"]) == ("Busy/Elsewhere", False)
+
+
+def test_nothing_is_near_where_nothing_can_be_said() -> None:
+    vocabulary = replace(graph.PREFERRED, words={})
+    (found,) = told(View({"teams": said(BUSY)}), link(replace(TEAMS, vocabulary=vocabulary)))["links"]
+    assert (found["wants"], found["is_nearest"], found["shows_it"]) == (None, False, False)
+
+
+def test_nothing_may_lie_beneath_what_is_ours() -> None:
+    assert of(View({"teams": replace(said(BUSY), mine=True)}), "teams")["beneath"] is None
+
+
 def test_nobody_is_there_where_offline_is_shown() -> None:
     assert of(View({"teams": said(OFFLINE)}), "teams")["whose"] == "nobody's"
 
 
 def test_tells_deadline_trouble_and_state() -> None:
     late = link(
-        TEAMS, Reason.BACKOFF, requeue_at=NOW + 5.04, trouble="Unavailable: no", trouble_at=NOW - 60, retry_at=NOW + 5
+        TEAMS, Reason.BACKOFF, requeue_at=NOW + 5.26, trouble="Unavailable: no", trouble_at=NOW - 60, retry_at=NOW + 5
     )
     (found,) = told(View({"teams": said(BUSY)}), replace(late, state="out"))["links"]
-    assert (found["next"], found["state"], found["reason"]) == (5.0, "out", "backoff")
+    assert (found["next"], found["state"], found["reason"]) == (5.3, "out", "backoff")
     assert (found["trouble"], found["trouble_for"], found["trouble_again_in"]) == ("Unavailable: no", 60, 5.0)
-    (found,) = told(View({"teams": said(BUSY)}), link(TEAMS, requeue_at=NOW - 1))["links"]
+    (found,) = told(View({"teams": said(BUSY)}), link(TEAMS, requeue_at=NOW, retry_at=NOW + 5))["links"]
     assert (found["next"], found["trouble_for"], found["trouble_again_in"]) == (None, None, None)
 
 
@@ -203,11 +287,18 @@ def test_tells_the_direction() -> None:
     [
         ({"symphony": said(AVAILABLE)}, "symphony shows the person there"),
         ({"symphony": said(AVAILABLE), "sfb": said(AVAILABLE)}, "symphony and sfb show the person there"),
-        ({"symphony": said(parse_status("available+idle"))}, "missing: no other service has shown the person there"),
+        (
+            {"symphony": said(parse_status("available+idle"))},
+            "missing: no other service has shown the person there, and awake, in the last 15 min",
+        ),
+        (
+            {"teams": said(AVAILABLE, NOW - 200), "symphony": said(parse_status("available+idle"))},
+            "missing: no other service",
+        ),
         ({"symphony": said(BUSY)}, "symphony, where it was said, is heard"),
         (
             {"symphony": replace(said(BUSY), live_at=NOW - 2000)},
-            "missing: symphony, where it was said, has not been heard",
+            "missing: symphony, where it was said, has not been heard in the last 15 min",
         ),
         ({"symphony": said(AWAY)}, "not needed: away claims nothing"),
     ],
@@ -215,7 +306,7 @@ def test_tells_the_direction() -> None:
 def test_says_what_proves_the_status_or_what_is_missing(words: dict[str, Entry], proof: str) -> None:
     found = of(View({"teams": Entry(), **words}), "teams")
     assert found["proof"].startswith(proof)
-    assert found["proven"] is not proof.startswith("missing")
+    assert found["proven"] is (not proof.startswith("missing"))
 
 
 def test_needs_no_proof_where_a_word_holds_by_itself() -> None:
