@@ -9,13 +9,17 @@ import pytest
 from presence_syncd.connectors.symphony import wire as symphony
 from presence_syncd.core.change import of_status, of_word
 from presence_syncd.core.entry import Entry, Kind, Publication
-from presence_syncd.core.presence import AWAY, BUSY
+from presence_syncd.core.presence import AWAY, BUSY, Availability, status
 from presence_syncd.core.publication import begin, freeze, leave
 from presence_syncd.core.reconcile import Reason
 from presence_syncd.core.setback import not_ahead
 from presence_syncd.core.view import Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
 from tests.core.desk import Desk
+
+
+def test_a_status_is_neither_idle_nor_out_of_office_unless_that_is_said() -> None:
+    assert status(Availability.BUSY) == BUSY
 
 
 def busy_in_symphony() -> Desk:
