@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 EXPLAINED = Path(__file__).with_name("explained.toml")
-ALIVE = frozenset({"survived", "no tests", "suspicious"})
-"""Verdicts of mutmut that say no test fails."""
+DEAD = frozenset({"killed", "timeout"})
+"""Verdicts of mutmut that say a test fails; `mutmut results` leaves the killed ones out."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -35,10 +35,15 @@ def place(mutant: str) -> str:
     return f"{module}.{name[2:].replace('ǁ', '.')}" if name.startswith("xǁ") else f"{module}.{name[2:]}"
 
 
-def alive(results: str) -> list[str]:
-    """The names of the mutants no test noticed, of what `mutmut results` printed."""
+def module_of(where: str) -> str:
+    """The module of a place."""
+    return where.partition(".")[0]
+
+
+def alive(results: str, modules: Iterable[str]) -> list[str]:
+    """The names of the mutants of some modules no test noticed, of what `mutmut results` printed."""
     verdicts = (line.strip().rpartition(": ") for line in results.splitlines())
-    return [name for name, _, verdict in verdicts if verdict in ALIVE]
+    return [name for name, _, said in verdicts if name and said not in DEAD and module_of(place(name)) in modules]
 
 
 def change(mutant: str, diff: str) -> Change:
@@ -57,3 +62,8 @@ def read_explained(path: Path = EXPLAINED) -> dict[Change, str]:
 def unexplained(changes: Iterable[Change], explained: Mapping[Change, str]) -> list[Change]:
     """Those that no line explains, in order."""
     return sorted(set(changes) - set(explained))
+
+
+def outdated(changes: Iterable[Change], explained: Iterable[Change], modules: Iterable[str]) -> list[Change]:
+    """Those of some modules that are explained though a test notices them, or the code is another, in order."""
+    return sorted(one for one in set(explained) - set(changes) if module_of(one.where) in modules)
