@@ -75,7 +75,7 @@ class SqliteStore:
         self.commits = 0
         self.failing = False
         self._trouble = trouble
-        self._lock = anyio.Lock()
+        self._committed: anyio.Event | None = None  # while a commit is under way
         self._batch = _Batch()
         self._lock_file = _take_lock(path)
         try:
@@ -116,22 +116,30 @@ class SqliteStore:
         os.close(self._lock_file)
 
     async def _flush(self, batch: _Batch) -> None:
-        """Wait until the batch is committed; whoever comes first commits for all."""
-        async with self._lock:
-            if batch.done:
-                return
-            if self._batch is batch:
-                self._batch = _Batch()
-            try:
+        """Wait until the batch is committed; whoever comes first commits for all that came meanwhile.
+
+        All who waited go on at once: handing a lock from one to the next would let thousands out one by one.
+        """
+        while not batch.done:
+            if self._committed is None:
+                await self._commit_next()
+            else:
+                await self._committed.wait()
+
+    async def _commit_next(self) -> None:
+        """Commit what waits. Who is cancelled meanwhile still finishes it, since others wait for it."""
+        batch, self._batch = self._batch, _Batch()
+        self._committed = committed = anyio.Event()
+        try:
+            with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self._commit, batch)
-                self._tell("")
-            except sqlite3.Error as error:
-                self._batch.put_over(batch)
-                self._tell(str(error))
-            except BaseException:  # cancelled: perhaps nobody else waits for it
-                self._batch.put_over(batch)
-                raise
-            batch.done = True
+            self._tell("")
+        except sqlite3.Error as error:
+            self._batch.put_over(batch)
+            self._tell(str(error))
+        finally:
+            batch.done, self._committed = True, None
+            committed.set()
 
     def _tell(self, said: str) -> None:
         if self.failing != bool(said):

@@ -152,15 +152,37 @@ async def test_who_is_forgotten_leaves_nothing(tmp_path: Path) -> None:
         await store.remember("alice", "teams", "k", "v")
         await store.forget("alice")
         assert await store.load() == {}
-        async with anyio.create_task_group() as tasks, store._lock:  # so all are in one batch, in this order
+        async with anyio.create_task_group() as tasks:
+            under_way = store._committed = anyio.Event()  # so all are in one batch, in this order
             tasks.start_soon(store.remember, "bob", "teams", "k", "v")
             await anyio.sleep(0.01)
             tasks.start_soon(store.save, "bob", view_of(1.0))
             await anyio.sleep(0.01)
             tasks.start_soon(store.forget, "bob")
             await anyio.sleep(0.01)
+            store._committed = None
+            under_way.set()
         await store.save("bob", view_of(2.0))
         assert await store.load() == {"bob": Record(view_of(2.0))}
+
+
+async def test_all_who_shared_a_commit_go_on_at_once(tmp_path: Path) -> None:
+    gone_on = 0
+
+    async def save(number: int) -> None:
+        nonlocal gone_on
+        await store.save(f"a{number}", view_of(0.0))
+        gone_on += 1
+
+    async with opened(tmp_path / "s") as store, anyio.create_task_group() as tasks:
+        for number in range(1000):
+            tasks.start_soon(save, number)
+        while gone_on <= 1:  # noqa: ASYNC110  # the first commit took along the first alone
+            await anyio.sleep(0.001)
+        for _ in range(10):
+            await anyio.lowlevel.checkpoint()
+        assert gone_on > 900
+    assert store.commits <= 3
 
 
 async def test_one_process_per_file(tmp_path: Path) -> None:
