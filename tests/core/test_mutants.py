@@ -9,7 +9,7 @@ import pytest
 from presence_syncd.connectors.symphony import wire as symphony
 from presence_syncd.core.change import of_status, of_word
 from presence_syncd.core.entry import Entry, Kind, Publication
-from presence_syncd.core.presence import AWAY, BUSY, Availability, status
+from presence_syncd.core.presence import AWAY, BUSY, Availability, Status, status
 from presence_syncd.core.publication import begin, freeze, leave
 from presence_syncd.core.reconcile import Reason
 from presence_syncd.core.setback import not_ahead
@@ -260,3 +260,48 @@ def test_a_person_who_was_gone_long_enough_to_count_says_their_word_anew(lasted:
     desk.start(skype="busy", symphony="busy")
     desk.see("skype", "offline", 100)
     assert desk.see("skype", "busy", 100 + lasted) is kind
+
+
+@pytest.mark.parametrize(("at", "kind"), [(19.9, Kind.ECHO), (20.0, Kind.OWN)])
+def test_what_signing_in_may_show_is_expected_until_its_time_is_up(at: float, kind: Kind) -> None:
+    desk = Desk("skype", "symphony")
+    desk.start(skype="away", symphony="away")
+    desk.foretell("skype", "available", until=20)
+    assert desk.see("skype", "available", at) is kind
+
+
+@pytest.mark.parametrize(("asked_at", "kind"), [(19.9, Kind.STALE), (20.0, Kind.ECHO)])
+def test_a_reading_that_left_when_our_write_was_done_is_not_from_before_it(asked_at: float, kind: Kind) -> None:
+    desk = busy_in_symphony()
+    desk.write("teams", 10, refresh_in=200, expires_in=300)
+    desk.see("teams", "busy", 15)
+    desk.see("symphony", "brb", 20)
+    desk.write("teams", 20, refresh_in=200, expires_in=300)
+    assert desk.see("teams", "available", 25, from_=asked_at) is kind
+
+
+@pytest.mark.parametrize(("asked_at", "confirmed_at"), [(9.9, None), (10.0, 12.0)])
+def test_only_a_reading_that_left_before_our_write_cannot_confirm_it(
+    asked_at: float, confirmed_at: float | None
+) -> None:
+    desk = busy_in_symphony()
+    desk.write("teams", 10)
+    desk.see("teams", "busy", 12, from_=asked_at)
+    assert desk.publication("teams").confirmed_at == confirmed_at
+
+
+@pytest.mark.parametrize(("at", "returned"), [(69.9, AWAY), (70.0, None)])
+def test_what_an_answer_told_is_expected_until_another_echo_is_seen_in_time(at: float, returned: Status | None) -> None:
+    desk = busy_in_symphony()
+    desk.write("teams", 10, shown="away")
+    desk.see("teams", "busy", at)
+    assert desk.publication("teams").returned == returned
+
+
+@pytest.mark.parametrize(("at", "word"), [(19.9, None), (20.0, "at lunch")])
+def test_a_note_of_an_earlier_write_is_ours_while_that_may_come_late(at: float, word: str | None) -> None:
+    desk = Desk("bems")
+    earlier = Publication("busy", BUSY, at=0.0, visible_by=20.0, note="at lunch")
+    desk.view = View({"bems": Entry(shown=BUSY, note="", earlier=(earlier,))})
+    desk.see("bems", "busy", at, note="at lunch")
+    assert desk.entry("bems").note_word == word
