@@ -305,3 +305,18 @@ def test_a_note_of_an_earlier_write_is_ours_while_that_may_come_late(at: float, 
     desk.view = View({"bems": Entry(shown=BUSY, note="", earlier=(earlier,))})
     desk.see("bems", "busy", at, note="at lunch")
     assert desk.entry("bems").note_word == word
+
+
+@pytest.mark.parametrize(("now", "reason"), [(196.9, Reason.REFRESH), (197.0, Reason.IN_SYNC)])
+def test_a_renewal_follows_only_a_reading_of_less_than_two_seconds_ago(now: float, reason: Reason) -> None:
+    desk = busy_in_symphony()
+    desk.write("teams", 10, refresh_in=200, expires_in=300)
+    desk.see("symphony", "busy", 194)
+    desk.see("teams", "busy", 195)
+    assert desk.why("teams", now) is reason
+
+
+def test_a_place_that_is_not_in_the_view_yet_is_written_like_any_other() -> None:
+    desk = busy_in_symphony()
+    desk.view = View({"symphony": desk.entry("symphony")})
+    assert desk.why("teams", 11) is Reason.CHANGE
