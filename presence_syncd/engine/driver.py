@@ -237,7 +237,7 @@ class Driver:
         from presence_syncd.engine.websocket import WebSockets  # noqa: PLC0415  # only some services need the library
 
         if run.socket is None:
-            run.socket = WebSockets(run.place.own_client() if run.place else self.transport.client)
+            run.socket = WebSockets(run.place.own_client() if run.place else self.transport.shared())
         match step:
             case Open():
                 await self.budget.take(run.urgency)
