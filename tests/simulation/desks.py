@@ -5,6 +5,7 @@ The one rule: a desk knows its emulator and the people, never the daemon. A serv
 
 from __future__ import annotations
 
+import importlib
 import random
 import uuid
 from abc import ABC, abstractmethod
@@ -246,6 +247,10 @@ _SESSION_RANK = frozenset({AVAILABLE, CALL, CONFERENCE, MEETING, PRESENTING})
 def _keys() -> tuple[str, str]:
     """One pair of keys for the whole process: they cost, and no trace depends on them."""
     return key_pair()
+
+
+auth: Any = importlib.import_module("presence_syncd.connectors.symphony.auth")
+vars(auth)["load_pem_private_key"] = cache(auth.load_pem_private_key)  # checking a key costs as much as thirty requests
 
 
 class SymphonyDesk(Desk):
