@@ -12,7 +12,9 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +25,21 @@ from cryptography.x509.oid import NameOID
 
 from tests.benchmarks import figures, vendors
 
-ALL = ("graph", "graph-tls", "symphony", "swept", "polled", "hand", "growth", "polls", "compressed")
+ALL = ("graph", "graph-tls", "symphony", "swept", "polled", "polled-tls", "hand", "growth", "polls", "compressed")
 """What can be measured."""
 BURST = 1000
 """Most people whose sessions are renewed at once, and most of those whose polls are watched."""
+FILES = ("ca", "cert")
+"""Options that are new in each run."""
 WEEK = datetime.timedelta(days=7)
-LINKS = ["teams", "symphony", "skype"]
+LINKS = ["teams", "symphony", "skype", "blackberry"]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure, print, and return 1 if a bar is missed."""
     asked = _arguments(arguments)
-    results = run(asked.accounts, asked.rounds, tuple(asked.only.split(",")) if asked.only else ALL, asked.seconds)
+    names = tuple(asked.only.split(",")) if asked.only else ALL
+    results = run(asked.accounts, asked.rounds, names, asked.seconds, Kept(asked.keep))
     found = figures.figures(results)
     if asked.json:
         print(json.dumps([figure.row() for figure in found], indent=1))
@@ -50,16 +55,53 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="rounds of what alternates")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long each crowd is watched")
     parser.add_argument("--only", default="", help=f"some of {','.join(ALL)}")
+    parser.add_argument("--keep", type=Path, help="file for results as they come; what it has is not measured again")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser.parse_args(arguments)
 
 
-def run(accounts: int, rounds: int, names: tuple[str, ...], seconds: float) -> dict[str, Any]:
-    """Measure what is named; results by name."""
+class Kept:
+    """Results as they come, in a file if there is one, by name and options: a run that broke off can be continued."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._file = file
+        self._results: dict[str, Any] = json.loads(file.read_text()) if file and file.exists() else {}
+
+    def measured(self, name: str, kind: str, options: Mapping[str, Any], measure: Callable[[], Any]) -> dict[str, Any]:
+        """What was measured, or is now; which and how long it took is told on standard error."""
+        key = f"{name} {kind} {json.dumps({k: v for k, v in options.items() if k not in FILES}, sort_keys=True)}"
+        if key in self._results:
+            _tell(f"{name}: kept\n")
+            return {**options, **self._results[key]}
+        _tell(f"{name}: ")
+        start = time.perf_counter()
+        self._results[key] = measure()
+        _tell(f"{time.perf_counter() - start:.0f} s\n")
+        self._write()
+        return {**options, **self._results[key]}
+
+    def _write(self) -> None:
+        if self._file is not None:
+            new = self._file.with_name(f"{self._file.name}.new")
+            new.write_text(json.dumps(self._results, indent=1))
+            new.replace(self._file)
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
+
+
+def run(accounts: int, rounds: int, names: tuple[str, ...], seconds: float, kept: Kept | None = None) -> dict[str, Any]:
+    """Measure what is named and was not `kept`; results by name."""
+    kept = kept or Kept()
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "BENCH_KEY": _key(), "BENCH_PASSWORD": "bench"}
         wanted = plans(accounts, rounds, names, seconds, _certificates(Path(folder)))
-        return {name: _measured(kind, options, environment) for name, (kind, options) in wanted.items()}
+        return {
+            name: kept.measured(name, kind, options, partial(_measured, kind, options, environment))
+            for name, (kind, options) in wanted.items()
+        }
 
 
 def plans(
@@ -74,6 +116,7 @@ def plans(
         "symphony": {"symphony": ("symphony", {"size": burst, "rounds": min(rounds, 4)})},
         "swept": {"swept": ("scale", {"size": accounts, "links": LINKS[:2], **watched})},
         "polled": {"polled": ("scale", {"size": accounts, "links": LINKS, **watched})},
+        "polled-tls": {"polled-tls": ("scale", {"size": accounts, "links": LINKS, **watched, **tls})},
         "hand": {"hand": ("hand", {"size": accounts, **watched})},
         "growth": {
             "polled-small": ("scale", {"size": small, "links": LINKS, **watched}),
@@ -86,12 +129,13 @@ def plans(
 
 
 def _measured(kind: str, options: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
-    """Run one measurement on a core of its own, the stub on another; the options are kept with its result."""
+    """Run one measurement on a core of its own, the stub on another."""
     cores = sorted(os.sched_getaffinity(0))
     pinned = {**options, "core": cores[0], "stub_core": cores[-1]}
     command = [sys.executable, "-m", "tests.benchmarks.worker", kind, json.dumps(pinned)]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return {**options, **json.loads(done.stdout)}
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def _key() -> str:

@@ -32,6 +32,11 @@ def sip(number: int) -> str:
     return f"sip:u{number}@{DOMAIN}"
 
 
+def person_of(address: str) -> int:
+    """The person whose sign-in address it is, with `sip:` or without."""
+    return int(address.removeprefix("sip:").partition("@")[0].removeprefix("u"))
+
+
 @dataclass
 class Waiting:
     """A change that was told, and the services that have not been told of it by us yet."""
@@ -87,7 +92,7 @@ class Crowd:
         waiting = self.waiting.get(number)
         if waiting is None:
             return
-        wanted = (TEAMS_OF if service == "teams" else SYMPHONY_OF)[self.skype[number]]
+        wanted = (TEAMS_OF if service == "teams" else SYMPHONY_OF).get(self.skype[number])
         if (self.teams if service == "teams" else self.symphony)[number] == wanted:
             waiting.left.discard(service)
         if not waiting.left:

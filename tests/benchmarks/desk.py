@@ -13,7 +13,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,11 +33,16 @@ from tests.benchmarks.stub import Options, as_argument
 
 NO_LIMIT = 1e6
 """Requests per second where no limit shall be seen."""
-SKYPE = {"password": {"env": "BENCH_PASSWORD"}}
+SECRET = {"env": "BENCH_PASSWORD"}
+DOORS = ("skype", "blackberry")
+"""Services that show one and the same presence, the one that writes it first."""
+Rates = Mapping[str, float | None]
+"""Requests per second by service; None: what the daemon takes by itself. A service that is not in it has no limit."""
 LINKS: dict[str, Callable[[int], dict[str, Any]]] = {
     "teams": lambda number: {"user": guid(number)},
     "symphony": lambda number: {"user_id": FIRST_ID + number},
-    "skype": lambda number: {"sip": sip(number), **SKYPE},
+    "skype": lambda number: {"sip": sip(number), "password": SECRET},
+    "blackberry": lambda number: {"contact": sip(number), "token": SECRET},
 }
 
 
@@ -55,22 +60,23 @@ def stubbed(options: Options) -> Iterator[dict[str, str]]:
             process.wait(10)
 
 
-def services(base: str, pod: str, rates: dict[str, float], graph: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The tables of the services behind one address."""
+def services(base: str, rates: Rates, graph: dict[str, Any], ca: Path | None) -> dict[str, dict[str, Any]]:
+    """The tables of the services behind one address; `ca`: trusted by all of them."""
     tables: dict[str, dict[str, Any]] = {
         "teams": {
             "type": "graph",
             "tenant": "bench.example",
             "client_id": guid(0),
-            "client_secret": {"env": "BENCH_PASSWORD"},
+            "client_secret": SECRET,
             "login_url": base,
             "graph_url": base,
             **graph,
         },
-        "symphony": {"type": "symphony", "pod": pod, "bot": "bench", "private_key": {"env": "BENCH_KEY"}},
+        "symphony": {"type": "symphony", "pod": base, "bot": "bench", "private_key": {"env": "BENCH_KEY"}},
         "skype": {"type": "ucwa", "discovery": f"{base}/skype"},
+        "blackberry": {"type": "bems", "transport": "long-poll", "url": f"{base}/connect", "api": "2.2"},
     }
-    return {name: {"rate": rates.get(name, NO_LIMIT), **table} for name, table in tables.items()}
+    return {name: {"rate": rates.get(name, NO_LIMIT), "ca_file": ca, **table} for name, table in tables.items()}
 
 
 def config(
@@ -78,18 +84,16 @@ def config(
     size: int,
     names: tuple[str, ...],
     *,
-    rates: dict[str, float] | None = None,
+    rates: Rates | None = None,
     graph: dict[str, Any] | None = None,
-    pod: str | None = None,
+    ca: Path | None = None,
     policy: Policy | None = None,
 ) -> Config:
     """The configuration of a crowd with links to the services named."""
-    tables = {
-        name: table for name, table in services(base, pod or base, rates or {}, graph or {}).items() if name in names
-    }
+    tables = {name: table for name, table in services(base, rates or {}, graph or {}, ca).items() if name in names}
     settings = {name: REGISTRY[table["type"]].settings.model_validate(table) for name, table in tables.items()}
     kinds = {name: REGISTRY[table["type"]].link_settings for name, table in tables.items()}
-    policy = policy or Policy()
+    policy = policy or Policy(writer=tuple(name for name in DOORS if name in names))
     accounts = tuple(
         AccountSettings(f"u{n}", policy, {name: kinds[name].model_validate(LINKS[name](n)) for name in tables})
         for n in range(size)
@@ -158,11 +162,12 @@ async def asked(base: str, path: str, body: Any = None) -> Any:
         return reply.json() if reply.content else None
 
 
-async def all_listen(base: str, size: int) -> None:
-    """Wait until everybody's long poll is held by the stub."""
+async def all_listen(base: str, size: int, names: Collection[str]) -> None:
+    """Wait until everybody's long polls are held by the stub, one by each service named that holds any."""
     with anyio.fail_after(900):
-        while (await asked(base, "/-/stats"))["listening"] < size:  # noqa: ASYNC110  # another process
-            await anyio.sleep(0.2)
+        for door in (name for name in DOORS if name in names):
+            while (await asked(base, "/-/stats"))["listening"][door] < size:  # noqa: ASYNC110  # another process
+                await anyio.sleep(0.2)
 
 
 async def lags(seconds: float, every: float = 0.005) -> list[float]:

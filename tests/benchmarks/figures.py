@@ -79,10 +79,11 @@ def size(results: Results) -> Iterator[Figure]:
     """Memory, start and stop."""
     for key, bar in (("swept", None), ("polled", 48.0), ("polled-tls", 90.0)):
         if (run := results.get(key)) is not None:
-            label = f"{'+'.join(run['links'])}, {run['size']}{', TLS' if key.endswith('tls') else ''}"
+            label = f"{len(run['links'])} links, {run['size']}{', TLS' if key.endswith('tls') else ''}"
             yield Figure(f"memory per account, {label}", run["memory"] / KB, "KB", bar, most=True)
             yield Figure(f"start until all live, {label}", run["start"], "s")
             yield Figure(f"stop, {label}", run["stop"], "s")
+            yield Figure(f"not signed out on stop, {label}", run["left"], "", 0, most=True)
     if (hand := results.get("hand")) is not None:
         yield Figure(f"memory per account by hand, {hand['size']}", hand["memory"] / KB, "KB")
 
@@ -163,11 +164,11 @@ def figures(results: Results) -> list[Figure]:
 
 def table(found: list[Figure]) -> str:
     """The figures as text."""
-    lines = [f"{'figure':58} {'value':>10} {'':12} {'bar':>8}  {'':8}"]
+    lines = [f"{'figure':64} {'value':>10} {'':12} {'bar':>8}  {'':8}"]
     for figure in found:
         value = "-" if figure.verdict == "skipped" else f"{figure.value:10.2f}"
         bar = "" if figure.bar is None else f"{'<=' if figure.most else '>='} {figure.bar:g}"
         lines.append(
-            f"{figure.name:58} {value:>10} {figure.unit:12} {bar:>8}  {figure.verdict:8} {figure.note}".rstrip()
+            f"{figure.name:64} {value:>10} {figure.unit:12} {bar:>8}  {figure.verdict:8} {figure.note}".rstrip()
         )
     return "\n".join(lines)

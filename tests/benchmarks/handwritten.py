@@ -1,4 +1,4 @@
-"""The same mirror by hand with the bare client: a long poll per person, and two writes for each event, no more.
+"""The same mirror by hand with the bare client: two long polls per person, and two writes for each event, no more.
 
 The one rule: nothing a daemon needs (no sweeps, no store, no retry): it is the floor that latency is compared with.
 """
@@ -13,22 +13,25 @@ import anyio
 import httpx
 
 from presence_syncd.engine.transport import ALONE, POOL, network
-from tests.benchmarks.crowd import FIRST_ID, SYMPHONY_OF, TEAMS_OF, guid
-from tests.benchmarks.desk import all_listen, asked, quantile, resident
+from tests.benchmarks.crowd import FIRST_ID, SYMPHONY_OF, TEAMS_OF, guid, sip
+from tests.benchmarks.desk import DOORS, all_listen, asked, quantile, resident
 from tests.benchmarks.scale import CHANGING, LEAST
 
+AT_ONCE = 32
+"""How many may be signing in at once."""
 HEADERS = {"authorization": "Bearer bench", "content-type": "application/json"}
 
 
 async def measure(base: str, size: int, seconds: float) -> dict[str, Any]:
     """Follow a crowd by hand, and measure it as the daemon is."""
     before, start = resident(), time.perf_counter()
-    carrier = network(None, None)
+    carrier, door = network(None, None), anyio.CapacityLimiter(AT_ONCE)
     shared = httpx.AsyncClient(transport=carrier(POOL), timeout=30)
     async with anyio.create_task_group() as tasks, shared:
         for number in range(size):
-            tasks.start_soon(_follow, base, number, shared, carrier(ALONE))
-        await all_listen(base, size)
+            tasks.start_soon(_follow, base, number, shared, carrier(ALONE), door)
+            tasks.start_soon(_hear, base, number, carrier(ALONE), door)
+        await all_listen(base, size, DOORS)
         found: dict[str, Any] = {"start": time.perf_counter() - start, "memory": (resident() - before) / size}
         await asked(base, "/-/changes", {"changes": max(LEAST, size * CHANGING)})
         await anyio.sleep(1 + seconds)
@@ -38,10 +41,13 @@ async def measure(base: str, size: int, seconds: float) -> dict[str, Any]:
     return {**found, "change_p50": quantile(times, 0.5), "change_p99": quantile(times, 0.99), "changes": len(times)}
 
 
-async def _follow(base: str, number: int, shared: httpx.AsyncClient, carrier: httpx.AsyncBaseTransport) -> None:
+async def _follow(
+    base: str, number: int, shared: httpx.AsyncClient, carrier: httpx.AsyncBaseTransport, door: anyio.CapacityLimiter
+) -> None:
     headers = {"authorization": f"Bearer cwt={number}"}
     async with httpx.AsyncClient(transport=carrier, timeout=300, headers=headers) as own:
-        made = await own.post(f"{base}/skype/applications", content=b"{}")
+        async with door:
+            made = await own.post(f"{base}/skype/applications", content=b"{}")
         url = made.json()["_links"]["events"]["href"]
         while True:
             page = (await own.get(url)).json()
@@ -49,6 +55,16 @@ async def _follow(base: str, number: int, shared: httpx.AsyncClient, carrier: ht
             for sender in page["sender"]:
                 for event in sender["events"]:
                     await _write(base, number, event["_embedded"]["presence"]["availability"], shared)
+
+
+async def _hear(base: str, number: int, carrier: httpx.AsyncBaseTransport, door: anyio.CapacityLimiter) -> None:
+    """Follow the other door to the same presence, which has nothing to say that the first has not."""
+    begin = {"method": "BeginSession", "id": "c1", "params": {"userId": sip(number)}, "jsonrpc": "2.0"}
+    async with httpx.AsyncClient(transport=carrier, timeout=300) as own:
+        async with door:
+            await own.post(f"{base}/connect", content=json.dumps(begin).encode())
+        while True:
+            (await own.post(f"{base}/connect", content=b"[]")).raise_for_status()
 
 
 async def _write(base: str, number: int, shown: str, shared: httpx.AsyncClient) -> None:

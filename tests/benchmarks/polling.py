@@ -30,14 +30,14 @@ async def measure(base: str, size: int, seconds: float, folder: Path, rate: floa
     link.ACTIVITY_EVERY, link.ACTIVITY_JITTER, link.UNPROVEN_EVERY = 180 / PRESS, 10 / PRESS, 60 / PRESS
     settings = config(base, size, ("skype", "symphony"), rates={"skype": rate} if rate else {})
     async with running(settings, folder):
-        await all_listen(base, size)
+        await all_listen(base, size, ("skype",))
         await anyio.sleep(max(seconds, LEAST))
         stats = await asked(base, "/-/stats")
         start = time.perf_counter()
     stop = time.perf_counter() - start
     after = await asked(base, "/-/stats")
     return {
-        "listening": stats["listening"],
+        "listening": stats["listening"]["skype"],
         "reports": stats["reports"],
         "late": stats["late"],
         "expired": stats["expired"],

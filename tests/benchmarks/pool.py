@@ -5,13 +5,13 @@ The one rule: a request costs the same however many applications there are; the 
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from tests.benchmarks.crowd import DOMAIN, Crowd
+from tests.benchmarks.crowd import Crowd, person_of
+from tests.benchmarks.held import Held
 from tests.benchmarks.wire import EMPTY, NO_CONTENT, NOT_FOUND, Asked, json_answer
 
 HOLD = 180.0
@@ -21,16 +21,13 @@ GRACE = 300.0 / HOLD
 
 
 @dataclass(slots=True)
-class Application:
-    """One person's application: the poll that is held, and when it was last heard of."""
+class Application(Held):
+    """One person's application, and when it was last heard of."""
 
     ack: int = 1
-    held: Asked | None = None
-    held_until: float = 0.0
     released_at: float = 0.0
     active_at: float = 0.0
     inactive: bool = False
-    news: bool = False
 
 
 class Pool:
@@ -56,7 +53,7 @@ class Pool:
             return self._user(asked)
         if path == "/skype/token":
             name = dict(parse_qsl(asked.body.decode())).get("username", "u0@")
-            return asked.reply(_json({"access_token": f"cwt={_number(name)}", "expires_in": 28800}))
+            return asked.reply(_json({"access_token": f"cwt={person_of(name)}", "expires_in": 28800}))
         if path == "/skype/applications":
             return self._create(asked)
         return self._inside(asked, path)
@@ -118,7 +115,7 @@ class Pool:
     def _poll(self, asked: Asked, number: int, application: Application) -> None:
         now = time.monotonic()
         self.poll_gap = max(self.poll_gap, now - application.released_at)
-        application.held, application.held_until = asked, now + self.hold
+        application.hold(asked, now + self.hold)
         if application.news:
             self.tell(number)
 
@@ -145,24 +142,19 @@ class Pool:
 
     @staticmethod
     def _release(application: Application, answer: bytes) -> None:
-        held, application.held = application.held, None
-        if held is not None:
+        if application.release(answer):
             application.released_at = time.monotonic()
-            held.reply(answer)
 
-    async def run(self) -> None:
+    def look(self, now: float) -> None:
         """Let the server's timers go off."""
-        while True:
-            await asyncio.sleep(min(1.0, self.hold / 10))
-            now = time.monotonic()
-            for number, application in list(self.applications.items()):
-                if application.held is None:
-                    self._miss(number, application, now)
-                elif now >= application.held_until:
-                    self._release(application, self._page(number, application, []))
-                if self.due is not None and not application.inactive and now > application.active_at + self.due:
-                    application.inactive = True
-                    self.late += 1
+        for number, application in list(self.applications.items()):
+            if application.held is None:
+                self._miss(number, application, now)
+            elif now >= application.held_until:
+                self._release(application, self._page(number, application, []))
+            if self.due is not None and not application.inactive and now > application.active_at + self.due:
+                application.inactive = True
+                self.late += 1
 
     def _miss(self, number: int, application: Application, now: float) -> None:
         """End an application that nobody polls."""
@@ -174,10 +166,6 @@ class Pool:
     def listening(self) -> int:
         """How many polls are held."""
         return sum(application.held is not None for application in self.applications.values())
-
-
-def _number(name: str) -> int:
-    return int(name.removesuffix(f"@{DOMAIN}").removeprefix("u").partition("@")[0])
 
 
 def _doc(links: dict[str, str]) -> bytes:

@@ -94,8 +94,7 @@ async def graph(addresses: dict[str, str], size: int, rounds: int, folder: Path,
     """Rounds of bare loops, on our carrier and httpx's own, the daemon, and the SDK if there; `ca`: over TLS."""
     base = addresses["tls" if ca else "plain"]
     found: dict[str, list[dict[str, float]]] = {}
-    tables = {"ca_file": ca} if ca else {}
-    settings = config(base, size, ("teams", "symphony"), graph=tables, pod=addresses["plain"])
+    settings = config(base, size, ("teams", "symphony"), ca=ca)
     client = httpx.AsyncClient(transport=network(ca, None)(POOL), timeout=30, trust_env=False)
     usual = httpx.AsyncClient(verify=trust(ca), limits=POOL, timeout=30, trust_env=False)
     async with running(settings, folder) as daemon, client, usual, vendors.graph(base, ca) as sdk:

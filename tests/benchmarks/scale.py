@@ -12,7 +12,7 @@ from typing import Any
 
 import anyio
 
-from presence_syncd.config import Config, Policy
+from presence_syncd.config import Config
 from presence_syncd.daemon import Daemon
 from presence_syncd.report import Report
 from presence_syncd.store.sqlite import SqliteStore
@@ -27,13 +27,12 @@ async def measure(
 ) -> dict[str, Any]:
     """Measure a crowd; `ca`: all over TLS, trusting it."""
     base = addresses["tls" if ca else "plain"]
-    settings = config(base, size, names, graph={"ca_file": ca} if ca else {}, pod=addresses["plain"])
+    settings = config(base, size, names, ca=ca)
     found: dict[str, Any] = {}
     before, start, cpu = resident(), time.perf_counter(), time.process_time()
     async with running(settings, folder) as daemon:
         await live(daemon)
-        if "skype" in names:
-            await all_listen(addresses["plain"], size)
+        await all_listen(addresses["plain"], size, names)
         found["start"] = time.perf_counter() - start
         found["start_cpu"] = time.process_time() - cpu
         await anyio.sleep(1)
@@ -44,7 +43,8 @@ async def measure(
             found |= await _changing(daemon, addresses["plain"], size, seconds)
         stopped = time.perf_counter()
     found["stop"] = time.perf_counter() - stopped
-    return found
+    stats = await asked(addresses["plain"], "/-/stats")
+    return {**found, "left": stats["applications"] + stats["sessions"]}
 
 
 async def _idle(seconds: float) -> dict[str, float]:
@@ -71,7 +71,8 @@ async def _watched(daemon: Daemon, settings: Config) -> dict[str, float]:
     cpu = time.process_time()
     await daemon.reload(settings)
     same = time.process_time() - cpu
-    accounts = tuple(replace(account, policy=Policy(settle=2.5)) for account in settings.accounts)
+    policy = settings.policy.model_copy(update={"settle": 2.5})
+    accounts = tuple(replace(account, policy=policy) for account in settings.accounts)
     cpu = time.process_time()
     await daemon.reload(replace(settings, accounts=accounts))
     return {"scrape": scrape, "reload_same": same, "reload_policy": time.process_time() - cpu}

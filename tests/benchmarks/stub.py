@@ -19,6 +19,7 @@ from typing import Any
 import uvloop
 
 from tests.benchmarks.answers import Graph, Pod
+from tests.benchmarks.connect import Connect
 from tests.benchmarks.crowd import Crowd
 from tests.benchmarks.pool import HOLD, Pool
 from tests.benchmarks.wire import EMPTY, Asked, Connection, json_answer
@@ -45,6 +46,8 @@ class Stub:
         self.crowd = Crowd(options.size, options.fade)
         self.graph, self.pod = Graph(self.crowd, options.limit, options.window), Pod(self.crowd)
         self.pool = Pool(self.crowd, base, options.hold, options.due)
+        self.connect = Connect(self.crowd)
+        self._look_every = min(1.0, options.hold / 10)
         self._changing: asyncio.Task[None] | None = None
         self._random = random.Random(1)
 
@@ -55,6 +58,8 @@ class Stub:
             self._steer(asked)
         elif path.startswith("/skype"):
             self.pool.answer(asked)
+        elif path == "/connect":
+            self.connect.answer(asked)
         elif path.startswith(("/pod", "/login/pubkey")):
             self.pod.answer(asked)
         else:
@@ -81,6 +86,15 @@ class Stub:
             number = order[count % len(order)]
             self.crowd.changes(number)
             self.pool.tell(number)
+            self.connect.tell(number)
+
+    async def run(self) -> None:
+        """Let the timers of held polls go off."""
+        while True:
+            await asyncio.sleep(self._look_every)
+            now = time.monotonic()
+            self.pool.look(now)
+            self.connect.look(now)
 
     def _stats(self) -> dict[str, Any]:
         crowd, pool = self.crowd, self.pool
@@ -92,7 +106,8 @@ class Stub:
             "worst_gap": crowd.worst_gap,
             "refused": self.graph.refused,
             "applications": len(pool.applications),
-            "listening": pool.listening,
+            "sessions": len(self.connect.sessions),
+            "listening": {"skype": pool.listening, "blackberry": self.connect.listening},
             "reports": pool.reports,
             "late": pool.late,
             "expired": pool.expired,
@@ -112,15 +127,14 @@ async def serve(options: Options) -> None:
         return Connection(lambda asked: stub.answer(asked) if stub else None)
 
     plain = await loop.create_server(connected, "127.0.0.1", 0, backlog=4096)
-    base = f"http://127.0.0.1:{plain.sockets[0].getsockname()[1]}"
-    addresses = {"plain": base}
-    stub = Stub(options, base)
+    addresses = {"plain": f"http://127.0.0.1:{plain.sockets[0].getsockname()[1]}"}
     if options.cert:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(options.cert)
         tls = await loop.create_server(connected, "127.0.0.1", 0, ssl=context, backlog=4096)
         addresses["tls"] = f"https://localhost:{tls.sockets[0].getsockname()[1]}"
-    polls = loop.create_task(stub.pool.run())
+    stub = Stub(options, addresses.get("tls", addresses["plain"]))
+    polls = loop.create_task(stub.run())
     print(json.dumps(addresses), flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     polls.cancel()
