@@ -25,12 +25,26 @@ from cryptography.x509.oid import NameOID
 
 from tests.benchmarks import figures, vendors
 
-ALL = ("graph", "graph-tls", "symphony", "swept", "polled", "polled-tls", "hand", "growth", "polls", "compressed")
+ALL = (
+    "graph",
+    "graph-tls",
+    "symphony",
+    "swept",
+    "polled",
+    "polled-tls",
+    "hand",
+    "growth",
+    "storm",
+    "polls",
+    "compressed",
+)
 """What can be measured."""
 BURST = 1000
 """Most people whose sessions are renewed at once, and most of those whose polls are watched."""
 FILES = ("ca", "cert")
 """Options that are new in each run."""
+PARTS = (0.1, 0.5, 1.5)
+"""Sizes of the smaller crowds and the greater one, as parts of the great one's, by which growth is told."""
 WEEK = datetime.timedelta(days=7)
 LINKS = ["teams", "symphony", "skype", "blackberry"]
 
@@ -45,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps([figure.row() for figure in found], indent=1))
     else:
         print(figures.table(found))
-        print("\n".join(f"skipped: {name} is not installed" for name in vendors.missing()))
+        print("".join(f"skipped: {name} is not installed\n" for name in vendors.missing()), end="")
     return int(any(figure.verdict == "missed" for figure in found))
 
 
@@ -109,7 +123,7 @@ def plans(
 ) -> dict[str, tuple[str, dict[str, Any]]]:
     """What to run: a measurement and its options, by the name of the result."""
     burst, watched = min(BURST, accounts), {"seconds": seconds}
-    small = max(1, accounts // 10)
+    parts = {part: {"size": max(1, int(part * accounts)), **watched} for part in PARTS}
     every: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
         "graph": {"graph": ("graph", {"size": burst, "rounds": rounds})},
         "graph-tls": {"graph-tls": ("graph-tls", {"size": burst, "rounds": rounds, **tls})},
@@ -119,9 +133,10 @@ def plans(
         "polled-tls": {"polled-tls": ("scale", {"size": accounts, "links": LINKS, **watched, **tls})},
         "hand": {"hand": ("hand", {"size": accounts, **watched})},
         "growth": {
-            "polled-small": ("scale", {"size": small, "links": LINKS, **watched}),
-            "hand-small": ("hand", {"size": small, **watched}),
+            **{f"polled@{part}": ("scale", {"links": LINKS, **sized}) for part, sized in parts.items()},
+            **{f"hand@{part}": ("hand", sized) for part, sized in parts.items()},
         },
+        "storm": {"storm": ("storm", {"size": accounts, "links": LINKS, "seconds": 3 * seconds})},
         "polls": {"polls": ("polls", {"size": burst, **watched})},
         "compressed": {"compressed": ("compressed", {"size": accounts, "seconds": 4 * seconds})},
     }

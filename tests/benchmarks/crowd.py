@@ -49,7 +49,8 @@ class Waiting:
 class Crowd:
     """What is shown of everybody. `fade` is the end of an Available session, in seconds; None: nobody looks.
 
-    `lapses` counts sessions that ended before they were renewed, `times` the seconds from a change to its acceptance.
+    `lapses` counts sessions that ended before they were renewed, `changed` people's changes, `times` the seconds
+    from one to its acceptance.
     """
 
     size: int
@@ -60,6 +61,7 @@ class Crowd:
     written_at: dict[int, float] = field(default_factory=dict)
     waiting: dict[int, Waiting] = field(default_factory=dict)
     times: list[float] = field(default_factory=list)
+    changed: int = 0
     writes: dict[str, int] = field(default_factory=dict)
     lapses: int = 0
     worst_gap: float = 0.0
@@ -101,5 +103,6 @@ class Crowd:
 
     def changes(self, number: int) -> None:
         """The person will be right back, or is, in Skype."""
+        self.changed += 1
         self.skype[number] = OTHER if self.skype[number] == "Online" else "Online"
         self.waiting[number] = Waiting(time.monotonic(), {"teams", "symphony"})

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import isnan, log
-from statistics import median
+from statistics import linear_regression, median
 from typing import Any
 
 Results = dict[str, Any]
@@ -61,6 +61,7 @@ def throughput(results: Results) -> Iterator[Figure]:
     for name, bar in (("unbatched", 0.7), ("batched", 2.0)):
         yield _throughput(f"Graph refresh, {name}, / bare loop", graph["bare"], graph[name], bar)
         yield _throughput(f"Graph refresh, {name}, / bare loop, httpx's own carrier", graph["usual"], graph[name], None)
+        yield _throughput(f"Graph refresh, {name}, / bare asyncio streams", graph["streams"], graph[name], None)
         cost = median(row["cpu"] for row in graph[name]) * 1e6
         yield Figure(f"CPU per refresh, {name}", cost, "us")
 
@@ -107,26 +108,49 @@ def loop(results: Results) -> Iterator[Figure]:
 
 def latency(results: Results) -> Iterator[Figure]:
     """A change, from its event to its acceptance by the two other services."""
-    for key, ours in (("hand-small", "polled-small"), ("hand", "polled")):
-        if (hand := results.get(key)) is not None and (run := results.get(ours)) is not None:
-            at = f"{run['size']}"
-            for part in ("p50", "p99"):
-                yield Figure(f"change accepted, {part}, {at}", run[f"change_{part}"] * 1e3, "ms")
-                ratio = run[f"change_{part}"] / hand[f"change_{part}"]
-                bar = 2.0 if part == "p99" else None
-                yield Figure(f"change accepted, {part}, / by hand, {at}", ratio, "x", bar, most=True)
+    hands = _sizes(results, "hand")
+    for at, run in _sizes(results, "polled").items():
+        for part in ("p50", "p99"):
+            ours, bar = run[f"change_{part}"], 2.0 if part == "p99" else None
+            yield Figure(f"change accepted, {part}, {at}", ours * 1e3, "ms", note=f"{run['changes']} changes")
+            if at in hands:
+                theirs = hands[at][f"change_{part}"]
+                yield Figure(f"change accepted, {part}, / by hand, {at}", ours / theirs, "x", bar, most=True)
 
 
 def growth(results: Results) -> Iterator[Figure]:
-    """Exponents of growth between a small and the great crowd."""
-    if (small := results.get("polled-small")) is None or (great := results.get("polled")) is None:
+    """Exponents of growth, fitted over crowds of several sizes."""
+    runs = _sizes(results, "polled")
+    if len(runs) < 2:
         return
-    if small["size"] == great["size"]:
+    costs = {
+        "memory": [run["memory"] * run["size"] for run in runs.values()],
+        "CPU to start": [run["start_cpu"] for run in runs.values()],
+        "CPU changing": [run["changing_cpu"] for run in runs.values()],
+    }
+    for name, cost in costs.items():
+        rise = linear_regression([log(at) for at in runs], [log(value) for value in cost]).slope
+        yield Figure(f"growth exponent, {name}, {min(runs)} to {max(runs)}", rise, "", 1.05, most=True)
+
+
+def _sizes(results: Results, name: str) -> dict[int, Results]:
+    """Results of one measurement by size of the crowd, the small ones first."""
+    found = {run["size"]: run for key, run in results.items() if key.partition("@")[0] == name}
+    return dict(sorted(found.items()))
+
+
+def storm(results: Results) -> Iterator[Figure]:
+    """Many changes at once, while Graph enforces its limit."""
+    if (run := results.get("storm")) is None:
         return
-    kinds = (("memory", "memory", 1), ("CPU to start", "start_cpu", 0), ("CPU changing", "changing_cpu", 0))
-    for name, key, per in kinds:
-        rise = log(great[key] / small[key]) / log(great["size"] / small["size"]) + per
-        yield Figure(f"growth exponent, {name}, {small['size']} to {great['size']}", rise, "", 1.05, most=True)
+    at = f"storm, {run['size']}"
+    for part in ("p50", "p99"):
+        yield Figure(f"change accepted, {part}, {at}", run[part] * 1e3, "ms")
+    yield Figure(f"loop lag max, {at}", run["lag_max"] * 1e3, "ms", 100.0, most=True)
+    yield Figure(f"CPU, {at}", run["cpu"] * 100, "% of a core")
+    left, note = run["changed"] - run["converged"], f"of {run['changed']} in {run['seconds']:g} s"
+    yield Figure(f"changes that arrived nowhere, {at}", left, "", 0, most=True, note=note)
+    yield Figure(f"self-made 429, {at}", run["refused"], "", 0, most=True)
 
 
 def sessions(results: Results) -> Iterator[Figure]:
@@ -153,6 +177,7 @@ GROUPS: tuple[Callable[[Results], Iterator[Figure]], ...] = (
     latency,
     loop,
     growth,
+    storm,
     sessions,
 )
 

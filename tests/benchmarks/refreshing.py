@@ -25,6 +25,7 @@ from presence_syncd.engine.transport import POOL, network, trust
 from tests.benchmarks import vendors
 from tests.benchmarks.crowd import guid
 from tests.benchmarks.desk import config, links_to, live, running, until
+from tests.benchmarks.streams import streams
 
 AT_ONCE = 32
 """Requests that are out at once, as many as the daemon has connections to a service."""
@@ -91,18 +92,20 @@ async def timed(turn: Awaitable[None], count: int) -> dict[str, float]:
 
 
 async def graph(addresses: dict[str, str], size: int, rounds: int, folder: Path, ca: Path | None) -> dict[str, Any]:
-    """Rounds of bare loops, on our carrier and httpx's own, the daemon, and the SDK if there; `ca`: over TLS."""
+    """Rounds of bare loops, on our carrier, httpx's own and streams, the daemon, the SDK if there; `ca`: over TLS."""
     base = addresses["tls" if ca else "plain"]
     found: dict[str, list[dict[str, float]]] = {}
     settings = config(base, size, ("teams", "symphony"), ca=ca)
     client = httpx.AsyncClient(transport=network(ca, None)(POOL), timeout=30, trust_env=False)
     usual = httpx.AsyncClient(verify=trust(ca), limits=POOL, timeout=30, trust_env=False)
-    async with running(settings, folder) as daemon, client, usual, vendors.graph(base, ca) as sdk:
+    raw = streams(base, AT_ONCE, trust(ca) if ca else None)
+    async with running(settings, folder) as daemon, client, usual, raw as stream, vendors.graph(base, ca) as sdk:
         await live(daemon)
         batched = daemon.drivers["teams"].service.traits
         for _ in range(rounds + 1):
             turns: dict[str, tuple[Awaitable[None], int]] = {
                 "bare": (crowded(size, bare(client, base)), size),
+                "streams": (crowded(size, stream), size),
                 "usual": (crowded(size // 4, bare(usual, base)), size // 4),
             }
             if sdk is not None:

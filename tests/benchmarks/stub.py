@@ -13,7 +13,10 @@ import random
 import ssl
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import cycle
+from math import exp, log
 from typing import Any
 
 import uvloop
@@ -23,6 +26,9 @@ from tests.benchmarks.connect import Connect
 from tests.benchmarks.crowd import Crowd
 from tests.benchmarks.pool import HOLD, Pool
 from tests.benchmarks.wire import EMPTY, Asked, Connection, json_answer
+
+ABATING = 4.0
+"""A storm's length by the time in which it abates to 1/e: two thirds change in the first quarter of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +76,28 @@ class Stub:
             return asked.reply(json_answer(json.dumps(self._stats()).encode()))
         self.crowd.times.clear()
         self.crowd.waiting.clear()
+        self.crowd.changed = 0
         if self._changing is not None:
             self._changing.cancel()
-        rate = json.loads(asked.body)["changes"]
-        self._changing = asyncio.get_running_loop().create_task(self._change(rate)) if rate else None
+        self._changing = asyncio.get_running_loop().create_task(self._change(self._moments(json.loads(asked.body))))
         return asked.reply(EMPTY)
 
-    async def _change(self, rate: float) -> None:
-        """Let `rate` people a second change, one after the other, nobody twice until everybody had a turn."""
+    def _moments(self, wanted: dict[str, float]) -> Iterator[float]:
+        """Seconds from now at which somebody changes: evenly, so many a second, or in a storm that abates."""
+        if "part" not in wanted:
+            rate = wanted["changes"]
+            return (count / rate for count in range(10**9)) if rate else iter(())
+        within, abating = wanted["within"], 1 - exp(-ABATING)
+        drawn = (self._random.random() for _ in range(max(1, int(wanted["part"] * self.crowd.size))))
+        return iter(sorted(-within / ABATING * log(1 - part * abating) for part in drawn))
+
+    async def _change(self, moments: Iterator[float]) -> None:
+        """Let people change, one after the other, nobody twice until everybody had a turn."""
         order = list(range(self.crowd.size))
         self._random.shuffle(order)
         start = time.monotonic()
-        for count in range(10**9):
-            await asyncio.sleep(max(0.0, start + count / rate - time.monotonic()))
-            number = order[count % len(order)]
+        for number, moment in zip(cycle(order), moments, strict=False):
+            await asyncio.sleep(max(0.0, start + moment - time.monotonic()))
             self.crowd.changes(number)
             self.pool.tell(number)
             self.connect.tell(number)
@@ -102,6 +116,7 @@ class Stub:
             "writes": crowd.writes,
             "times": crowd.times,
             "waiting": len(crowd.waiting),
+            "changes": crowd.changed,
             "lapses": crowd.lapses,
             "worst_gap": crowd.worst_gap,
             "refused": self.graph.refused,

@@ -25,6 +25,7 @@ def test_every_figure_is_produced(found: dict[str, Figure]) -> None:
     groups = (
         "Graph refresh, unbatched, / bare loop",
         "Graph refresh, batched, / bare loop",
+        "Graph refresh, batched, / bare asyncio streams",
         "Graph refresh, batched, TLS, / msgraph-sdk",
         "Symphony set presence, whole path, / BDK",
         "memory per account, 2 links, 20",
@@ -38,7 +39,10 @@ def test_every_figure_is_produced(found: dict[str, Figure]) -> None:
         "scrape, 20",
         "reload, new policy, 20",
         "store commits, 1 %/s changing, 20",
-        "growth exponent, memory, 2 to 20",
+        "growth exponent, memory, 2 to 30",
+        "change accepted, p50, / by hand, 30",
+        "change accepted, p99, storm, 20",
+        "changes that arrived nowhere, storm, 20",
         "lapsed sessions",
         "late refreshes",
         "self-made 429",
@@ -50,7 +54,15 @@ def test_every_figure_is_produced(found: dict[str, Figure]) -> None:
 
 
 def test_nothing_that_must_never_happen_happens(found: dict[str, Figure]) -> None:
-    never = ("lapsed sessions", "late refreshes", "self-made 429", "not signed out on stop, 20")
+    never = (
+        "lapsed sessions",
+        "late refreshes",
+        "self-made 429",
+        "not signed out on stop, 20",
+        "not signed out on stop, 4 links, 20",
+        "changes that arrived nowhere, storm, 20",
+        "self-made 429, storm, 20",
+    )
     assert [name for name in never if found[name].value] == []
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import uvloop
 
-from tests.benchmarks import compressed, handwritten, polling, refreshing, scale
+from tests.benchmarks import compressed, handwritten, polling, refreshing, scale, storming
 from tests.benchmarks.desk import stubbed
 from tests.benchmarks.stub import Options
 
@@ -51,6 +51,12 @@ async def _scale(options: dict[str, Any], folder: Path) -> Any:
         return await scale.measure(at, options["size"], tuple(options["links"]), options["seconds"], folder, ca)
 
 
+async def _storm(options: dict[str, Any], folder: Path) -> Any:
+    with stubbed(_stub(options, limit=storming.LIMIT, window=storming.WINDOW)) as at:
+        names, within = tuple(options["links"]), options["seconds"]
+        return await storming.measure(at["plain"], options["size"], names, within, folder)
+
+
 async def _hand(options: dict[str, Any], _folder: Path) -> Any:
     with stubbed(_stub(options)) as at:
         return await handwritten.measure(at["plain"], options["size"], options["seconds"])
@@ -73,6 +79,7 @@ MEASURES: dict[str, Measure] = {
     "symphony": _symphony,
     "scale": _scale,
     "hand": _hand,
+    "storm": _storm,
     "polls": _polls,
     "compressed": _compressed,
 }
