@@ -224,7 +224,7 @@ def retry_after(reply: Reply) -> float | None:
 def _seconds_until(date: str, now: str | None) -> float:
     try:
         return (parsedate_to_datetime(date) - parsedate_to_datetime(now or "")).total_seconds() if date else -1.0
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return -1.0
 
 

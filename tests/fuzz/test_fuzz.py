@@ -79,7 +79,7 @@ VALUES = st.recursive(
     max_leaves=20,
 )
 NAMES = sorted(READERS)
-JSON_READERS = [name for name in NAMES if READERS[name][1][:1] == b"{"]
+JSON_READERS = [name for name in NAMES if READERS[name][1][:2] in (b'{"', b"[{")]
 
 
 def mutated(seed: bytes, edits: list[tuple[float, bytes]]) -> bytes:

@@ -242,7 +242,7 @@ class Conversation(Exchange):
         """Ping three times within the session's time-out (§4.1)."""
         try:
             seconds = float(value) if isinstance(value, int | float | str) else 86400.0
-        except ValueError:
+        except (ValueError, OverflowError):
             seconds = 86400.0
         self.session.ping_after = max(1.0, min(seconds / 3, self.settings.ping_every))
 

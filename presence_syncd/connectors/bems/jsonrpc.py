@@ -6,6 +6,7 @@ whatever order the answers come; an id that is not ours is never taken for one t
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -74,6 +75,9 @@ ERRORS: dict[int, tuple[str, Cause]] = {
 """Errors by number; the names repeat, so they are for people only. A number not listed is trouble of the server."""
 PUBLISH_SUBSCRIBE = 1020
 """The presence server refused: on a registration, this contact cannot be watched now."""
+
+
+_INTEGER = re.compile(r"\s*-?[0-9]{1,38}\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +167,8 @@ def _failure_in(error: object) -> Failure | None:
 
 def _number(value: object) -> int | None:
     """An integer, also one in quotes (§6.7)."""
-    if isinstance(value, str) and value.strip().lstrip("-").isascii() and value.strip().lstrip("-").isdigit():
-        return int(value) if len(value) < 40 else None
+    if isinstance(value, str):
+        return int(value) if _INTEGER.fullmatch(value) else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 

@@ -90,8 +90,8 @@ class Lookup:
         """Take an answer: remember where it ended, and who it mentions."""
         data = reply.json_object()
         sequence = data.get("sequence")
-        known = isinstance(sequence, str | int) and not isinstance(sequence, bool) and sequence != ""
-        subscription.sequence = str(sequence) if known else None
+        text = str(sequence) if isinstance(sequence, str | int) and not isinstance(sequence, bool) else ""
+        subscription.sequence = text if text and text.isprintable() else None  # no URL carries any other
         subscription.readings += 1
         entries = data.get("contacts")
         found = (_entry(entry) for entry in (entries if isinstance(entries, list) else []))

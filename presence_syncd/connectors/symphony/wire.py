@@ -112,6 +112,6 @@ def record(data: Any) -> Record:
 
 
 def _integer(data: dict[str, Any], name: str) -> int | None:
-    """A 64-bit integer; one that went through a float may be another person's id."""
+    """A 64-bit integer; one that went through a float may be another person's id, and a larger one is nobody's."""
     value = data.get(name)
-    return value if type(value) is int else None
+    return value if type(value) is int and -(2**63) <= value < 2**63 else None

@@ -704,7 +704,9 @@ def test_a_ping_that_is_not_answered_ends_the_connection() -> None:
     assert bench.link.session.is_ready
 
 
-@pytest.mark.parametrize(("timeout", "pause"), [("60", 20.0), ("soon", 240.0), (None, 240.0), (0, 1.0)])
+@pytest.mark.parametrize(
+    ("timeout", "pause"), [("60", 20.0), ("soon", 240.0), (None, 240.0), (0, 1.0), (10**400, 240.0)]
+)
 def test_the_session_timeout_is_read_in_any_form(timeout: object, pause: float) -> None:
     bench = Bench()
     bench.connect.session_timeout = 1e9

@@ -96,7 +96,7 @@ def lifetime(expires_in: object) -> tuple[float | None, float | None]:
     """Work out (expires in, renew in) seconds: five minutes or 5 % before the end, but never in the first half."""
     try:
         seconds = float(expires_in)  # type: ignore[arg-type]  # what is no number says nothing
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None, None
     if not 0 < seconds < float("inf"):
         return None, None

@@ -65,8 +65,9 @@ class Door:
         """Find the applications URL, from memory or by discovery."""
         if self.applications is None:
             starts = start_urls(self.service, self.link.domain)
-            self.applications = yield from find_applications(starts, self.trust, self._knock)
-            yield Remember(MEMORY_KEY, self.applications)
+            found = self.applications = yield from find_applications(starts, self.trust, self._knock)
+            yield Remember(MEMORY_KEY, found)
+            return found  # meanwhile another flow may have lost the way
         return self.applications
 
     def forget(self, *, tokens: bool = False) -> None:

@@ -6,6 +6,7 @@ fetched; depth and element count are bounded, and the size was bounded before.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from xml.parsers import expat  # DTDs are refused below, which tests prove with the known bombs
 from xml.sax.saxutils import escape, quoteattr  # writing only
@@ -16,6 +17,7 @@ NAMESPACE = "http://schemas.microsoft.com/rtc/2012/03/ucwa"
 """The namespace of every element of the service, by whatever prefix."""
 MAX_DEPTH = 64
 MAX_ELEMENTS = 50_000
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, production 2
 
 
 @dataclass(slots=True)
@@ -41,6 +43,7 @@ class _Tree:
 
     def __init__(self) -> None:
         self.open: list[Element] = [Element("", {})]
+        self.texts: list[list[str]] = [[]]
         self.count = 0
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
@@ -50,12 +53,13 @@ class _Tree:
         element = Element(_local(name), {key: value for key, value in attributes.items() if " " not in key})
         self.open[-1].children.append(element)
         self.open.append(element)
+        self.texts.append([])
 
     def end(self, _name: str) -> None:
-        self.open.pop()
+        self.open.pop().text = "".join(self.texts.pop())
 
     def data(self, text: str) -> None:
-        self.open[-1].text += text
+        self.texts[-1].append(text)
 
     def refuse(self, *_facts: object) -> None:
         raise RemoteProtocolError("the answer's XML has a DTD, which is refused")
@@ -82,13 +86,17 @@ def _local(name: str) -> str:
 
 
 def write_input(values: dict[str, object]) -> bytes:
-    """Write a request body: `<property>` for a text, `<propertyList>` for a list of texts."""
+    """Write a request body: `<property>` for a text, `<propertyList>` for a list; what XML cannot say becomes `?`."""
     inside = "".join(_property(name, value) for name, value in values.items())
     return f'<?xml version="1.0" encoding="utf-8"?><input xmlns="{NAMESPACE}">{inside}</input>'.encode()
 
 
 def _property(name: str, value: object) -> str:
     if isinstance(value, list):
-        items = "".join(f"<item>{escape(str(item))}</item>" for item in value)
+        items = "".join(f"<item>{_text(item)}</item>" for item in value)
         return f"<propertyList name={quoteattr(name)}>{items}</propertyList>"
-    return f"<property name={quoteattr(name)}>{escape(str(value))}</property>"
+    return f"<property name={quoteattr(name)}>{_text(value)}</property>"
+
+
+def _text(value: object) -> str:
+    return escape(_NOT_XML.sub("?", str(value)))

@@ -69,15 +69,16 @@ class Membership:
         """Be in: the session there is, or a new one. Raises what making one raises, and Rejected while parked."""
         while self._joining:
             yield Wait(1.0)
-        if self.session is None:
-            yield from self._respect_the_park()
-            self._joining = True
-            try:
-                self.session = yield from self._enter()
-            finally:
-                self._joining = False
-            yield Wake()
-        return self.session
+        if self.session is not None:
+            return self.session
+        yield from self._respect_the_park()
+        self._joining = True
+        try:
+            session = self.session = yield from self._enter()
+        finally:
+            self._joining = False
+        yield Wake()
+        return session
 
     def _respect_the_park(self) -> Flow[None]:
         """Whatever somebody wants, no application is made while the server wants none."""
