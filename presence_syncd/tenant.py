@@ -34,10 +34,15 @@ class Tenant:
     clock: EmulatedClock
     sockets: dict[str, socket.socket] = field(default_factory=dict)
 
-    def start(self, tasks: TaskGroup, host: str = "127.0.0.1", ports: dict[str, int] | None = None) -> None:
-        """Serve every box on a loopback port of its own; 0, or none given, takes a free one. Raises OSError."""
+    def listen(self, host: str = "127.0.0.1", ports: dict[str, int] | None = None) -> None:
+        """Take a port for every box; 0, or none given, is a free one. Raises OSError."""
+        self.sockets = {name: listen_tcp(host, (ports or {}).get(name, 0)) for name in self.boxes}
+
+    def start(self, tasks: TaskGroup) -> None:
+        """Serve every box where it listens, or else on a free loopback port of its own. Raises OSError."""
+        if not self.sockets:
+            self.listen()
         for name, box in self.boxes.items():
-            self.sockets[name] = listen_tcp(host, (ports or {}).get(name, 0))
             tasks.start_soon(serve, box.emulator.app, self.sockets[name])
         tasks.start_soon(self._look)
 
@@ -101,8 +106,9 @@ async def emulate(folder: Path, host: str, first: int, speed: float, say: Callab
     tenant = make(folder)
     tenant.clock.speed = speed
     ports = {name: first + number if first else 0 for number, name in enumerate(tenant.boxes)}
+    tenant.listen(host, ports)
     async with anyio.create_task_group() as tasks:
-        tenant.start(tasks, host, ports)
+        tenant.start(tasks)
         path = tenant.configuration({}, "127.0.0.1:9464")
         for line in _directions(tenant, path):
             say(line)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import stat
 from pathlib import Path
 
 import anyio
 import httpx
 import pytest
+from click.testing import CliRunner
 
 from presence_syncd import tenant
 from presence_syncd.boxes import PEOPLE
+from presence_syncd.cli import main
 from presence_syncd.config import check_environment, load
 from presence_syncd.connectors import REGISTRY
 
@@ -67,3 +70,12 @@ async def test_emulate_says_where_everything_is_until_it_is_told_to_stop(tmp_pat
             assert clock.json()["speed"] == 10.0
         os.kill(os.getpid(), signal.SIGTERM)
     assert said[-1] == f"presence-syncd run --config {tmp_path / 'presence-syncd.toml'}"
+
+
+def test_emulate_says_in_one_line_that_a_port_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = CliRunner().invoke(main, ["emulate", "--folder", str(tmp_path), "--port", str(port)])
+    assert done.exit_code == 1
+    assert done.output.lower() == f"cannot listen on 127.0.0.1 from port {port}: address already in use\n"
+    assert not (tmp_path / "presence-syncd.toml").exists()

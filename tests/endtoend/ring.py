@@ -6,7 +6,7 @@ The one rule: everything is done as an administrator would: by a file, a signal,
 from __future__ import annotations
 
 import json
-import os
+import random
 import signal
 import socket
 import subprocess
@@ -37,11 +37,9 @@ def until(holds: Callable[[], bool], seconds: float = PATIENCE, look: float = 0.
 
 
 def free_ports(count: int) -> int:
-    """The first of some ports in a row that nobody uses."""
-    for first in range(21_000 + os.getpid() % 9_000, 60_000, count):
-        if all(_is_free(first + number) for number in range(count)):
-            return first
-    raise OSError("no ports")
+    """The first of some ports in a row that nobody uses, below those that connections go out from."""
+    firsts = range(10_000, 32_000, count)
+    return next(n for n in random.sample(firsts, len(firsts)) if all(_is_free(n + number) for number in range(count)))
 
 
 def _is_free(port: int) -> bool:
@@ -61,17 +59,24 @@ class Box:
     document: dict[str, Any] = field(default_factory=dict)
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start it and wait until it answers; the first time on other ports if somebody else takes these meanwhile."""
         self.client = httpx.Client(timeout=5)
-        command = [*COMMAND, "emulate", "--folder", str(self.folder), "--port", str(self.first)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if line.startswith("presence-syncd run"):
-                break
+        while not self._announces() and not self.document:
+            self.first = free_ports(4)
         self.document = tomllib.loads((self.folder / "presence-syncd.toml").read_text())
         for person in self.people:
             self.steer("teams", person, {"availability": "Available"})
+
+    def _announces(self) -> bool:
+        """Whether it starts, and says so; else it is over."""
+        command = [*COMMAND, "emulate", "--folder", str(self.folder), "--port", str(self.first)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        if any(line.startswith("presence-syncd run") for line in self.process.stdout):
+            return True
+        self.process.stdout.close()
+        self.process.wait()
+        return False
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End it; its exit code."""
