@@ -37,7 +37,16 @@ class Figure:
 
     def row(self) -> dict[str, Any]:
         """The figure as values."""
-        return {name: getattr(self, name) for name in ("name", "value", "unit", "bar", "verdict", "note")}
+        value = None if self.verdict == "skipped" else self.value
+        return {
+            "name": self.name,
+            "value": value,
+            "unit": self.unit,
+            "bar": self.bar,
+            "most": self.most,
+            "verdict": self.verdict,
+            "note": self.note,
+        }
 
 
 def _ratio(rows: list[dict[str, float]] | None, ours: list[dict[str, float]], key: str) -> float | None:
@@ -56,14 +65,17 @@ def _throughput(
 
 def throughput(results: Results) -> Iterator[Figure]:
     """Refreshes, against the bare client."""
-    if (graph := results.get("graph")) is None:
-        return
-    for name, bar in (("unbatched", 0.7), ("batched", 2.0)):
-        yield _throughput(f"Graph refresh, {name}, / bare loop", graph["bare"], graph[name], bar)
-        yield _throughput(f"Graph refresh, {name}, / bare loop, httpx's own carrier", graph["usual"], graph[name], None)
-        yield _throughput(f"Graph refresh, {name}, / bare asyncio streams", graph["streams"], graph[name], None)
-        cost = median(row["cpu"] for row in graph[name]) * 1e6
-        yield Figure(f"CPU per refresh, {name}", cost, "us")
+    for key, label, bars in (("graph", "", (0.7, 2.0)), ("graph-tls", ", TLS", (None, None))):
+        if (graph := results.get(key)) is not None:
+            for name, bar in zip(("unbatched", "batched"), bars, strict=True):
+                yield from _refreshes(f"{name}{label}", graph, graph[name], bar)
+
+
+def _refreshes(name: str, graph: Results, ours: list[dict[str, float]], bar: float | None) -> Iterator[Figure]:
+    yield _throughput(f"Graph refresh, {name}, / bare loop", graph["bare"], ours, bar)
+    yield _throughput(f"Graph refresh, {name}, / bare loop, httpx's own carrier", graph["usual"], ours, None)
+    yield _throughput(f"Graph refresh, {name}, / bare asyncio streams", graph["streams"], ours, None)
+    yield Figure(f"CPU per refresh, {name}", median(row["cpu"] for row in ours) * 1e6, "us")
 
 
 def vendors(results: Results) -> Iterator[Figure]:

@@ -7,8 +7,9 @@ from math import isfinite
 
 import pytest
 
-from tests.benchmarks.__main__ import ALL, run
 from tests.benchmarks.figures import Figure, figures, table
+from tests.benchmarks.measuring import Kept, run
+from tests.benchmarks.plans import ALL, SMOKE
 
 pytestmark = pytest.mark.skipif(
     not os.environ.get("PRESENCE_SYNCD_LONG"), reason="takes a minute: PRESENCE_SYNCD_LONG=1 runs it"
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def found() -> dict[str, Figure]:
     """The figures of a run with twenty people."""
-    return {figure.name: figure for figure in figures(run(20, 1, ALL, 2.0))}
+    return {figure.name: figure for figure in figures(run(SMOKE, ALL, Kept()))}
 
 
 def test_every_figure_is_produced(found: dict[str, Figure]) -> None:

@@ -18,10 +18,17 @@ from tests.benchmarks.crowd import FIRST_ID, guid
 One = Callable[[int], Awaitable[None]]
 
 
+MODULES = {"msgraph-sdk": "msgraph", "symphony-bdk-python": "symphony"}
+
+
+def installed() -> list[str]:
+    """The yardsticks that are installed, by the names they are installed by."""
+    return [name for name, module in MODULES.items() if find_spec(module) is not None]
+
+
 def missing() -> list[str]:
-    """The yardsticks that are not installed, by the names they are installed by."""
-    modules = {"msgraph": "msgraph-sdk", "symphony": "symphony-bdk-python"}
-    return [name for module, name in modules.items() if find_spec(module) is None]
+    """The yardsticks that are not installed."""
+    return [name for name in MODULES if name not in installed()]
 
 
 class _Bench:

@@ -63,9 +63,8 @@ async def _hand(options: dict[str, Any], _folder: Path) -> Any:
 
 
 async def _polls(options: dict[str, Any], folder: Path) -> Any:
-    strict = {"hold": polling.HOLD, "due": polling.DUE}
-    with stubbed(_stub(options, **strict)) as at:
-        return await polling.measure(at["plain"], options["size"], options["seconds"], folder)
+    with stubbed(_stub(options, **polling.strictness(options["press"]))) as at:
+        return await polling.measure(at["plain"], options["size"], options["seconds"], folder, options["press"])
 
 
 async def _compressed(options: dict[str, Any], folder: Path) -> Any:
