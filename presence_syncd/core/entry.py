@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from presence_syncd.core.presence import Activity, Status
+from presence_syncd.core.presence import Availability, Status
 
 
 class Kind(StrEnum):
@@ -166,12 +166,13 @@ class Entry:
     def is_proof(self, now: float, evidence: float) -> bool:
         """Whether it proves that the person is there: a live feed shows a state that is theirs, and not idle.
 
-        What no service lets fade (do not disturb, a meeting) proves it no longer than the word itself is fresh.
+        What not every service lets fade (busy chosen in Teams, do not disturb, a meeting) proves it no longer than the
+        word itself is fresh.
         """
         shown = self.shown
         if shown is None or self.mine or shown.idle or shown.availability not in PRESENT:
             return False
-        fades = shown.availability in FADING and shown.activity is Activity.NONE
+        fades = shown.availability is Availability.AVAILABLE
         said = self.word is not None and now - self.word.at <= evidence
         return (fades or said) and self.is_live(now, evidence)
 
@@ -182,8 +183,6 @@ class Entry:
 
 PRESENT = frozenset({"available", "busy", "dnd"})
 """Availabilities that claim the person is there."""
-FADING = frozenset({"available", "busy"})
-"""Those of them that services show as idle, or away, when nobody types."""
 AHEAD = 20.0
 """Seconds before a renewal is due (at most a tenth of its time) in which it follows a reading, hiding nothing newer."""
 IN_SIGHT = 20.0

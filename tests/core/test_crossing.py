@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from presence_syncd.core.entry import Kind
 from presence_syncd.core.reconcile import Reason
 from tests.core.desk import Desk
@@ -65,16 +67,17 @@ def test_no_renewal_comes_early_without_proof() -> None:
     assert desk.why("teams", 220) is Reason.FADED
 
 
-def test_do_not_disturb_that_was_said_long_ago_proves_nobody_present() -> None:
-    """No service shows it as idle: who went home with it would be kept available elsewhere for ever."""
+@pytest.mark.parametrize("word", ["dnd", "busy"])
+def test_what_was_said_long_ago_and_does_not_fade_everywhere_proves_nobody_present(word: str) -> None:
+    """Nobody shows it as idle: who went home with it would be kept available elsewhere for ever."""
     desk = leased("teams", "symphony", "skype")
     desk.start(teams="away", symphony="available", skype="away")
-    desk.see("symphony", "dnd", 10)
+    desk.see("symphony", word, 10)
     desk.see("skype", "available", 20)
     desk.write("teams", 20, refresh_in=200, expires_in=300)
     desk.see("skype", "available+idle", 30)
     for at in (220.0, 920.0):
-        desk.see("symphony", "dnd", at)
+        desk.see("symphony", word, at)
     assert desk.why("teams", 221) is Reason.REFRESH
     assert desk.why("teams", 921) is Reason.FADED
 
