@@ -122,12 +122,12 @@ def latency(results: Results) -> Iterator[Figure]:
     """A change, from its event to its acceptance by the two other services."""
     hands = _sizes(results, "hand")
     for at, run in _sizes(results, "polled").items():
-        for part in ("p50", "p99"):
-            ours, bar = run[f"change_{part}"], 2.0 if part == "p99" else None
-            yield Figure(f"change accepted, {part}, {at}", ours * 1e3, "ms", note=f"{run['changes']} changes")
+        for part, longest, most in (("p50", None, None), ("p99", 50.0, 2.0)):
+            ours, note = run[f"change_{part}"], f"{run['changes']} changes"
+            yield Figure(f"change accepted, {part}, {at}", ours * 1e3, "ms", longest, most=True, note=note)
             if at in hands:
                 theirs = hands[at][f"change_{part}"]
-                yield Figure(f"change accepted, {part}, / by hand, {at}", ours / theirs, "x", bar, most=True)
+                yield Figure(f"change accepted, {part}, / by hand, {at}", ours / theirs, "x", most, most=True)
 
 
 def growth(results: Results) -> Iterator[Figure]:
