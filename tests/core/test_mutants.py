@@ -8,8 +8,8 @@ import pytest
 
 from presence_syncd.connectors.symphony import wire as symphony
 from presence_syncd.core.change import of_status, of_word
-from presence_syncd.core.entry import Entry, Kind, Publication
-from presence_syncd.core.presence import AWAY, BUSY, Availability, Status, status
+from presence_syncd.core.entry import Entry, Kind, Publication, Word
+from presence_syncd.core.presence import AWAY, BUSY, DND, Availability, Status, status
 from presence_syncd.core.publication import begin, freeze, leave
 from presence_syncd.core.reconcile import Reason
 from presence_syncd.core.setback import not_ahead
@@ -320,3 +320,9 @@ def test_a_place_that_is_not_in_the_view_yet_is_written_like_any_other() -> None
     desk = busy_in_symphony()
     desk.view = View({"symphony": desk.entry("symphony")})
     assert desk.why("teams", 11) is Reason.CHANGE
+
+
+@pytest.mark.parametrize(("age", "is_proof"), [(0.0, True), (900.0, True), (900.1, False)])
+def test_do_not_disturb_proves_that_somebody_is_there_while_its_word_is_fresh(age: float, *, is_proof: bool) -> None:
+    entry = Entry(shown=DND, live_at=LATE, word=Word(DND, LATE - age))
+    assert entry.is_proof(LATE, 900.0) is is_proof
