@@ -114,9 +114,13 @@ class _Case:
 
 def reconcile(view: View, sink: Sink, rules: Rules, now: float) -> Decision:
     """Decide for one link."""
+    return reconcile_to(compose(view, rules, now), view, sink, rules, now)
+
+
+def reconcile_to(composed: Composed | None, view: View, sink: Sink, rules: Rules, now: float) -> Decision:
+    """Decide for one link of an account whose status was composed already, for all its links."""
     if blocked := _is_blocked(view, sink, rules, now):
         return blocked
-    composed = compose(view, rules, now)
     if composed is None or not composed.status.is_known:
         return Decision(Reason.NOTHING_SAID)
     status = wanted(composed.status, rules)
@@ -134,7 +138,7 @@ def _is_blocked(view: View, sink: Sink, rules: Rules, now: float) -> Decision | 
         return Decision(Reason.STANDBY)
     if view.paused:
         return Decision(Reason.PAUSED)
-    if any(entry.live_at is None for entry in view.entries.values()) and now < view.started_at + rules.grace:
+    if now < view.started_at + rules.grace and any(entry.live_at is None for entry in view.entries.values()):
         return Decision(Reason.UNREAD, requeue_at=view.started_at + rules.grace)
     if now < sink.retry_at:
         return Decision(Reason.BACKOFF, requeue_at=sink.retry_at)

@@ -17,7 +17,7 @@ from structlog.typing import FilteringBoundLogger
 from presence_syncd.connectors.flow import Flow
 from presence_syncd.core.compose import Composed, compose, wanted
 from presence_syncd.core.entry import PRESENT
-from presence_syncd.core.reconcile import WRITES, Reason, is_proven, reconcile
+from presence_syncd.core.reconcile import WRITES, Reason, is_proven, reconcile_to
 from presence_syncd.core.setback import not_ahead
 from presence_syncd.core.view import View
 from presence_syncd.engine.board import Board
@@ -54,7 +54,7 @@ class Account:
         self.name, self.board, self.links = name, board, links
         self._saving, self._clock, self._rng = saving, clock, rng
         self._writing = Writing(name, board, links, self._save, clock, rng, metrics, log)
-        self._writer_order = writer_order
+        self._shared = _shared(links, writer_order)
         self._saved_version = -1
         self.staying: frozenset[str] = frozenset()
         self.broke_in = ""
@@ -179,10 +179,11 @@ class Account:
         if self.board.view.paused or self.board.view.pin_at(now):
             self._writing.is_held()
         busy = {link.domain for link in self.links if link.writing}
+        composed = compose(self.board.view, self.board.rules, now)
         for link in self.links:
             if link.domain in busy:
                 continue
-            link.take(reconcile(self.board.view, link.sink(), self.board.rules, now), now)
+            link.take(reconcile_to(composed, self.board.view, link.sink(), self.board.rules, now), now)
             again.extend(link.after_trouble(now))
             if link.decision.reason in WRITES or link.decision.reason is Reason.RETRACT:
                 link.writing = True
@@ -197,11 +198,9 @@ class Account:
         A door whose back-off is over counts as well: only writing shows whether it is.
         """
         now = self._clock.now()
-        for domain in {link.domain for link in self.links}:
-            doors = [link for link in self.links if link.domain == domain and link.direction.writes]
-            doors.sort(key=lambda door: _position(door.service, self._writer_order))
+        for doors in self._shared:
             well = [door for door in doors if not (door.trouble.rests(now) or door.hearing.error)]
-            best = well[0] if well else min(doors, key=lambda door: door.trouble.retry_at, default=None)
+            best = well[0] if well else min(doors, key=lambda door: door.trouble.retry_at)
             for door in doors:
                 door.writer = door is best
 
@@ -222,6 +221,15 @@ def forget_clock(view: View, started_at: float) -> View:
     view = not_ahead(view, started_at)
     entries = {domain: replace(entry, live_at=None) for domain, entry in view.entries.items()}
     return replace(view, entries=entries, started_at=started_at)
+
+
+def _shared(links: list[Placed], order: tuple[str, ...]) -> list[list[Placed]]:
+    """The writing doors of each domain that has several, in their order; one that is alone always writes."""
+    doors: dict[str, list[Placed]] = {}
+    for link in sorted(links, key=lambda link: _position(link.service, order)):
+        if link.direction.writes:
+            doors.setdefault(link.domain, []).append(link)
+    return [several for several in doors.values() if len(several) > 1]
 
 
 def _position(service: str, order: tuple[str, ...]) -> int:

@@ -20,7 +20,7 @@ QUIET = frozenset({Kind.SAME, Kind.STALE, Kind.UNKNOWN})
 
 
 class Board:
-    """One account's view and bell."""
+    """One account's view and bell. `version` counts what is worth keeping: a mere proof of life is not."""
 
     def __init__(self, view: View, rules: Rules) -> None:
         self.rules = rules
@@ -41,10 +41,13 @@ class Board:
     def observe(self, domain: str, seen: Observation, vocabulary: Vocabulary, direction: Direction) -> Kind:
         """Take a reading, and ring if it changed something."""
         before = self._view.entries[domain]
-        seen = replace(seen, raw=_whole(seen.raw), note=None if seen.note is None else _whole(seen.note))
-        self.view, kind = observe(self._view, domain, seen, vocabulary, self.rules, direction)
-        is_noted = self._view.entries[domain].note_word != before.note_word
-        if kind not in QUIET or before.live_at is None or is_noted or _is_awaited(self._view.entries[domain]):
+        if not (seen.raw.isascii() and (seen.note or "").isascii()):
+            seen = replace(seen, raw=_whole(seen.raw), note=None if seen.note is None else _whole(seen.note))
+        self._view, kind = observe(self._view, domain, seen, vocabulary, self.rules, direction)
+        after = self._view.entries[domain]
+        if _is_worth_keeping(before, after, kind):
+            self.version += 1
+        if kind not in QUIET or before.live_at is None or after.note_word != before.note_word or _is_awaited(after):
             self.ring()
         return kind
 
@@ -57,7 +60,7 @@ class Board:
         """Note a proof of life of a channel that pushes; it counts once something was read at all."""
         entry = self._view.entries[domain]
         if entry.live_at is not None:
-            self.view = self._view.put(domain, replace(entry, live_at=at))
+            self._view = self._view.put(domain, replace(entry, live_at=at))
 
     def ring(self) -> None:
         """Wake the account."""
@@ -68,6 +71,19 @@ class Board:
         with anyio.move_on_after(seconds):
             await self._bell.wait()
         self._bell = anyio.Event()
+
+
+def _is_worth_keeping(before: Entry, after: Entry, kind: Kind) -> bool:
+    """Whether more has changed than how fresh the reading is; how fresh matters once, when a lease of ours is over."""
+    if kind not in QUIET or _is_first_since_the_end(before, after):
+        return True
+    earlier = (before.publication, before.earlier, before.note, before.beneath)
+    return earlier != (after.publication, after.earlier, after.note, after.beneath)
+
+
+def _is_first_since_the_end(before: Entry, after: Entry) -> bool:
+    end = after.publication.expires_at if after.publication else None
+    return end is not None and before.shown_from < end <= after.shown_from
 
 
 def _is_awaited(entry: Entry) -> bool:

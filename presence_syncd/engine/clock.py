@@ -5,6 +5,7 @@ The one rule: every deadline is on this line. The wall clock is asked only for w
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -20,12 +21,21 @@ class Clock:
 
     def __init__(self, wall: Callable[[], float] = time.time) -> None:
         self.wall = wall
-        self._offset = wall() - anyio.current_time()
+        self._monotonic = _monotonic()
+        self._offset = wall() - self._monotonic()
 
     def now(self) -> float:
         """The daemon's seconds."""
-        return self._offset + anyio.current_time()
+        return self._offset + self._monotonic()
 
     async def sleep_until(self, at: float) -> None:
         """Wait until the daemon's second `at`."""
         await anyio.sleep(max(0.0, at - self.now()))
+
+
+def _monotonic() -> Callable[[], float]:
+    """The clock of the running loop. It is asked so often that finding out each time which loop runs is a cost."""
+    try:
+        return asyncio.get_running_loop().time
+    except RuntimeError:
+        return anyio.current_time

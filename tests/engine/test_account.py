@@ -84,6 +84,31 @@ async def test_a_publication_is_on_the_board_and_kept_before_its_request_goes_ou
         assert store.kept[0][0] <= right.written[0][0]
 
 
+class _CountingStore(MemoryStore):
+    """Counts how often it keeps anything."""
+
+    saves = 0
+
+    async def save(self, account: str, view: View) -> None:
+        self.saves += 1
+        await super().save(account, view)
+
+
+async def test_what_is_read_again_as_it_was_is_not_kept_again() -> None:
+    left, right = _desks()
+    async with engine({"left": left, "right": right}) as running:
+        running.store = store = _CountingStore()
+        account = _account(running, DeskService("left"), DeskService("right"))
+        running.tasks.start_soon(account.run)
+        await anyio.sleep(60)
+        before, read = store.saves, account.board.view.entries["left"].shown_from
+        for _ in range(100):
+            account.board.ring()
+            await anyio.sleep(5)
+        assert account.board.view.entries["left"].shown_from > read + 400
+        assert store.saves == before
+
+
 class _BrokenOnce(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
