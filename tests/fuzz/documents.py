@@ -62,15 +62,15 @@ SYMPHONY: dict[str, list[Document]] = {
 
 
 def _frames() -> list[Document]:
-    """Acceptances and completions of the calls of a link, which numbers them from 1, and events."""
-    answers: list[Document] = [_json(FRAME)]
-    for number in range(1, 13):
-        data = {"state": "COMPLETE", "sessionTimeout": 86400, "authDataType": "x"}
-        answers.append(_json({"id": f"c{number}", "sequence": number, "result": {"data": data}, "jsonrpc": "2.0"}))
+    """Completions, acceptances and failures of a call, whose id is put in where `CALL` stands, and events."""
+    data = {"state": "COMPLETE", "sessionTimeout": 86400, "authDataType": "x"}
+    done = {"id": "CALL", "sequence": 3, "result": {"data": data}, "jsonrpc": "2.0"}
+    answers: list[Document] = [_json(done), _json({"id": "CALL", "result": {}}), _json(FRAME)]
     contact = {"contactId": "sip:alice@contoso.com", "presence": "busy", "personalMessage": "x"}
     told = {"method": "GetContactsState", "contacts": [contact], "state": "COMPLETE"}
     answers.append(_json({"sequence": "20", "result": {"data": told}, "jsonrpc": "2.0"}))
-    answers += [_json({"id": f"c{n}", "error": {"code": code}}) for n, code in ((2, 1017), (3, 1008), (4, -32601))]
+    codes = (1017, 1008, -32601, 1020, 1025, 1026, -32602, 1005, 1006, 1013, 77)
+    answers += [_json({"id": "CALL", "error": {"code": code}}) for code in codes]
     return answers
 
 

@@ -104,7 +104,7 @@ def _symphony_record(data: bytes) -> None:
 
 def _symphony_list(data: bytes) -> None:
     sweep = Sweep(lambda start: Request("GET", f"https://pod.example.com/{start}", "list"), 60.0)
-    service, settings = next(LINKS["symphony"][0]()), LINKS["symphony"][1]
+    service, settings = next(LINKS["symphony"]())
     _answered(sweep.listed([service.link("alice", settings, {})]), Reply(200, JSON, data))
 
 

@@ -7,10 +7,11 @@ found again; what is answered begins as the service's own words, and bytes say w
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from math import isfinite, isnan
 from typing import Any
 
@@ -20,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from presence_syncd.connectors.bems.protocol import BemsService
 from presence_syncd.connectors.bems.settings import BemsLinkSettings, BemsSettings
 from presence_syncd.connectors.connector import Link, Publish, Published, Service, Token
-from presence_syncd.connectors.fields import Secret
+from presence_syncd.connectors.fields import LinkSettings, Secret
 from presence_syncd.connectors.flow import (
     Emit,
     Flow,
@@ -42,9 +43,11 @@ from presence_syncd.connectors.symphony.settings import SymphonyLinkSettings, Sy
 from presence_syncd.connectors.ucwa.protocol.link import UcwaService
 from presence_syncd.connectors.ucwa.settings import Settings as UcwaSettings
 from presence_syncd.connectors.ucwa.settings import UcwaLinkSettings
+from presence_syncd.connectors.ucwa.wire import Preferred
 from presence_syncd.core.entry import Kind, Observation
+from presence_syncd.core.view import Direction
 from presence_syncd.errors import PresenceSyncError, RateLimited, RemoteProtocolError, ServiceError, Unavailable
-from tests.fuzz.documents import BEMS, GRAPH, SYMPHONY, UCWA, UCWA_XML, Document
+from tests.fuzz.documents import BEMS, GRAPH, ME, SYMPHONY, UCWA, UCWA_XML, Document
 
 MOST_STEPS = 400
 """Steps of one input: enough to sign in, follow, write and leave several times."""
@@ -53,6 +56,7 @@ ODD: tuple[object, ...] = (
     "https://elsewhere.example/", "//[", [], {}, [[]], {"a": 1}, ["Busy", None],
 )  # fmt: skip
 """What is put in place of a value."""
+_CALL = re.compile(rb'"id":"(c\d+)"')
 STATUSES = (200, 201, 202, 204, 101, 302, 400, 401, 403, 404, 408, 409, 410, 423, 429, 500, 502, 503, 504, 999)
 HEADERS = ("content-type", "www-authenticate", "retry-after", "set-cookie", "location", "x-ms-diagnostics", "date")
 ERRORS: tuple[Callable[[], ServiceError], ...] = (
@@ -92,6 +96,11 @@ class Anything:
     def __init__(self, choices: Choices, documents: Mapping[str, Sequence[Document]]) -> None:
         self.choices, self._documents = choices, documents
         self.now = 1000.0
+        self._calls: list[bytes] = [b"c1"]
+
+    def hear(self, message: bytes) -> None:
+        """Note which calls are made."""
+        self._calls = [*_CALL.findall(message)[:3], *self._calls][:4]
 
     def answer(self, operation: str, url: str) -> Reply:
         """Answer one request. Raises what a network does."""
@@ -102,6 +111,7 @@ class Anything:
         status, headers, body = self._document(operation, known=how != 10)
         if how >= 7:
             status, headers, body = self._damaged(status, headers, body)
+        body = self._addressed(body)
         return Reply(status, tuple(headers), body, self.now, started, url)
 
     def frame(self) -> str:
@@ -111,7 +121,10 @@ class Anything:
             if self.choices.below(3) == 2
             else (self._document("frame", known=True))
         )
-        return body.decode("utf-8", "replace")
+        return self._addressed(body).decode("utf-8", "replace")
+
+    def _addressed(self, body: bytes) -> bytes:
+        return body.replace(b"CALL", self.choices.one(self._calls)) if b"CALL" in body else body
 
     def _document(self, operation: str, *, known: bool) -> Document:
         if known and operation in self._documents:
@@ -218,11 +231,11 @@ class Host:
                 return self.service.now
             case Open():
                 return self.service.answer("open", step.url)
-            case Send():
-                return None
+            case Send(message):
+                self.service.hear(message.encode())
             case Receive(timeout):
                 assert timeout >= 0, step
-                return self.service.frame() if self.choices.below(4) else None
+                return None if self.choices.below(4) == 3 else self.service.frame()
             case Emit(observation):
                 _check_observation(observation)
                 return self.choices.one(list(Kind))
@@ -256,6 +269,7 @@ class Host:
             if first is None:
                 raise Unavailable("not answered")
             return first  # type: ignore[no-any-return]  # a batch answers with replies
+        self.service.hear(request.body or b"")
         return self.service.answer(request.operation, request.url)
 
     def _whole(self, flow: Flow[Any]) -> Any:
@@ -315,39 +329,47 @@ SECRET = {"env": "SECRET"}
 BEMS_FACTS: dict[str, Any] = {"type": "bems", "token": SECRET, "authentication_info": True}
 
 
-def _graph() -> Iterator[Service]:
+Places = Iterator[tuple[Service, LinkSettings]]
+
+
+def _graph() -> Places:
     for preferred in (True, False):
         facts: dict[str, Any] = {"client_id": "22553876-f5ab-4529-bffb-cfe50aa89f87", "client_secret": SECRET}
-        yield GraphService("teams", GraphSettings(type="graph", tenant="contoso.com", preferred=preferred, **facts))
+        settings = GraphSettings(type="graph", tenant="contoso.com", preferred=preferred, **facts)
+        yield GraphService("teams", settings), GraphLinkSettings(user=ME)
 
 
-def _symphony() -> Iterator[Service]:
+def _symphony() -> Places:
     facts: dict[str, Any] = {"type": "symphony", "pod": "https://pod.example.com", "private_key": SECRET}
-    yield SymphonyService("symphony", SymphonySettings(bot="bot", **facts))
-    yield SymphonyService("symphony", SymphonySettings(bot="bot", list_above=0, **facts))
-    yield SymphonyService("symphony", SymphonySettings(app="app", **facts))
+    alice = SymphonyLinkSettings(user_id=7)
+    yield SymphonyService("symphony", SymphonySettings(bot="bot", **facts)), alice
+    yield SymphonyService("symphony", SymphonySettings(bot="bot", list_above=0, **facts)), alice
+    yield SymphonyService("symphony", SymphonySettings(app="app", **facts)), alice
+    external = SymphonyLinkSettings(user_id=7, external=True, direction=Direction.READ)
+    yield SymphonyService("symphony", SymphonySettings(bot="bot", **facts)), external
 
 
-def _bems() -> Iterator[Service]:
+def _bems() -> Places:
+    alice = BemsLinkSettings(contact="sip:alice@contoso.com")
     socket = "wss://bems.contoso.com:8082/connect"
-    yield BemsService("bems", BemsSettings(url=socket, fallback="poll", batch=True, **BEMS_FACTS))
-    yield BemsService("bems", BemsSettings(url=socket, lookup_url="https://bems.contoso.com:8443", **BEMS_FACTS))
+    yield BemsService("bems", BemsSettings(url=socket, fallback="poll", batch=True, **BEMS_FACTS)), alice
+    yield BemsService("bems", BemsSettings(url=socket, lookup_url="https://bems.contoso.com:8443", **BEMS_FACTS)), alice
     polled: dict[str, Any] = {"transport": "long-poll", "words": {"dnd": "doNotDisturb"}}
-    yield BemsService("bems", BemsSettings(url="https://bems.contoso.com:8082/connect", **polled, **BEMS_FACTS))
+    yield BemsService("bems", BemsSettings(url="https://bems.contoso.com:8082/connect", **polled, **BEMS_FACTS)), alice
 
 
-LINKS: dict[str, tuple[Callable[[], Iterator[Service]], Any]] = {
-    "graph": (_graph, GraphLinkSettings(user="fa8bf3dc-eca7-46b7-bad1-db199b62afc3")),
-    "symphony": (_symphony, SymphonyLinkSettings(user_id=7)),
-    "bems": (_bems, BemsLinkSettings(contact="sip:alice@contoso.com")),
-    "ucwa-json": (
-        lambda: iter([UcwaService("skype", UcwaSettings(grants=("password", "windows")))]),
-        UcwaLinkSettings(sip="sip:alice@contoso.com", password=SECRET),
-    ),
-    "ucwa-xml": (
-        lambda: iter([UcwaService("skype", UcwaSettings(format="xml"))]),
-        UcwaLinkSettings(sip="sip:alice@contoso.com", password=SECRET),
-    ),
+def _ucwa(**facts: Any) -> Places:
+    alice: dict[str, Any] = {"sip": "sip:alice@contoso.com", "password": SECRET}
+    yield UcwaService("skype", UcwaSettings(**facts)), UcwaLinkSettings(**alice)
+    yield UcwaService("skype", UcwaSettings(**facts)), UcwaLinkSettings(sign_in_as=Preferred.AWAY, **alice)
+
+
+LINKS: dict[str, Callable[[], Places]] = {
+    "graph": _graph,
+    "symphony": _symphony,
+    "bems": _bems,
+    "ucwa-json": partial(_ucwa, grants=("password", "windows")),
+    "ucwa-xml": partial(_ucwa, format="xml"),
 }
 DOCUMENTS = {"graph": GRAPH, "symphony": SYMPHONY, "bems": BEMS, "ucwa-json": UCWA, "ucwa-xml": UCWA_XML}
 
@@ -355,7 +377,6 @@ DOCUMENTS = {"graph": GRAPH, "symphony": SYMPHONY, "bems": BEMS, "ucwa-json": UC
 def play(name: str, data: bytes) -> None:
     """Let the link of one kind of service live through what the bytes say."""
     choices = Choices(data)
-    services, settings = LINKS[name]
-    service = choices.one(list(services()))
+    service, settings = choices.one(list(LINKS[name]()))
     with suppress(PresenceSyncError):
         Host(service.link("alice", settings, {}), Anything(choices, DOCUMENTS[name])).run()

@@ -10,6 +10,7 @@ from types import FrameType
 
 import pytest
 
+from presence_syncd.connectors.bems.frames import strict
 from presence_syncd.connectors.bems.jsonrpc import read_answer
 from presence_syncd.connectors.bems.lookup import Lookup
 from presence_syncd.connectors.flow import Remember, Reply, Request, Wake, retry_after
@@ -85,8 +86,8 @@ def test_what_xml_cannot_say_is_written_as_a_question_mark() -> None:
 
 
 def test_a_session_that_is_lost_while_it_is_made_known_is_still_the_one_that_was_joined() -> None:
-    services, settings = LINKS["ucwa-json"]
-    link = next(services()).link("alice", settings, {})
+    service, settings = next(LINKS["ucwa-json"]())
+    link = service.link("alice", settings, {})
     assert isinstance(link, UcwaLink)
     server, joining = Anything(Choices(b""), UCWA), link.membership.join()
     answer: object = None
@@ -119,6 +120,10 @@ def test_a_place_in_a_list_that_no_url_can_carry_is_not_asked_for(said: object, 
     request = next(lookup.read(["alice@contoso.com"]))
     assert isinstance(request, Request)
     assert request.url.removeprefix("https://bems.contoso.com:8443/presence/subscriptions/")[32:] == asked
+
+
+def test_half_a_surrogate_pair_is_sent_to_blackberry_as_a_question_mark() -> None:
+    assert strict({"personalMessage": "a\ud800ü"}) == '{"personalMessage":"a?ü"}'
 
 
 RUNS = (

@@ -118,5 +118,6 @@ def _ends_value(sign: str) -> bool:
 
 
 def strict(value: object) -> str:
-    """Write a message the way every server can read it: compact, strict JSON."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    """Write a message the way every server can read it: compact, strict JSON; half a surrogate pair becomes `?`."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode(errors="replace").decode()
