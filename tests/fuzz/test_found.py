@@ -10,10 +10,12 @@ from types import FrameType
 
 import pytest
 
+from presence_syncd.connectors.bems.channel import Cookies, channel
 from presence_syncd.connectors.bems.frames import strict
 from presence_syncd.connectors.bems.jsonrpc import read_answer
 from presence_syncd.connectors.bems.lookup import Lookup
-from presence_syncd.connectors.flow import Remember, Reply, Request, Wake, retry_after
+from presence_syncd.connectors.bems.settings import BemsSettings
+from presence_syncd.connectors.flow import Remember, Reply, Request, Wait, Wake, retry_after
 from presence_syncd.connectors.symphony.wire import record
 from presence_syncd.connectors.ucwa.protocol.auth import lifetime
 from presence_syncd.connectors.ucwa.protocol.challenge import challenge_of
@@ -124,6 +126,12 @@ def test_a_place_in_a_list_that_no_url_can_carry_is_not_asked_for(said: object, 
 
 def test_half_a_surrogate_pair_is_sent_to_blackberry_as_a_question_mark() -> None:
     assert strict({"personalMessage": "a\ud800ü"}) == '{"personalMessage":"a?ü"}'
+
+
+def test_a_poll_for_a_call_whose_time_is_over_does_not_wait_for_less_than_no_time() -> None:
+    facts = {"type": "bems", "url": "https://bems.contoso.com:8082/connect", "transport": "poll"}
+    polls = channel(BemsSettings.model_validate(facts), Cookies(), fallback=False)
+    assert next(polls.receive(-370.0, eager=True)) == Wait(0.0)
 
 
 RUNS = (

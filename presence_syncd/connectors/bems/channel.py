@@ -125,7 +125,7 @@ class PolledChannel:
         """Ask for what there is to say. Eagerly: on behalf of somebody who waits for it."""
         if self._held:
             return (yield from self._post("[]", "poll", hold=0.0 if eager else self._settings.hold))
-        yield Wait(min(seconds, EAGER if eager else self._settings.poll_every))
+        yield Wait(max(0.0, min(seconds, EAGER if eager else self._settings.poll_every)))
         return (yield from self._post("[]", "poll"))
 
     def _post(self, body: str, operation: str, hold: float | None = None) -> Flow[list[Heard]]:
