@@ -9,7 +9,6 @@ import json
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import httpx
 
 from presence_syncd.config import Policy
 from presence_syncd.core.presence import AWAY, BUSY, Status
+from presence_syncd.core.values import replace
 from presence_syncd.core.view import Pin
 from presence_syncd.daemon import Daemon
 from presence_syncd.engine.transport import POOL, network, trust

@@ -6,13 +6,13 @@ The one rule: every figure is of the same run of the same process, in the order 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import anyio
 
 from presence_syncd.config import Config
+from presence_syncd.core.values import replace
 from presence_syncd.daemon import Daemon
 from presence_syncd.report import Report
 from presence_syncd.store.sqlite import SqliteStore
