@@ -157,9 +157,13 @@ def _has_just_lapsed(publication: Publication, entry: Entry, now: float) -> bool
 
 
 def _is_what_was_left(entry: Entry, status: Status, vocabulary: Vocabulary) -> bool:
-    """Whether the person's client is back, and shows what we wrote before it went."""
-    left = entry.left
-    return left is not None and (is_idle_variant(status, left) or vocabulary.is_fade(left, status))
+    """Whether the person's client is back, and shows what we wrote before it went.
+
+    Not where the service took a write since, and said that nobody is there: what it will show then is that write.
+    """
+    left, ours = entry.left, entry.publication
+    waits = ours is not None and ours.returned is not None and ours.returned.is_absent
+    return left is not None and not waits and (is_idle_variant(status, left) or vocabulary.is_fade(left, status))
 
 
 def _own_or_faded(entry: Entry, seen: Observation, vocabulary: Vocabulary, rules: Rules) -> Kind:

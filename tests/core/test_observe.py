@@ -183,6 +183,21 @@ def test_a_client_that_comes_back_with_another_word_means_it() -> None:
     assert desk.entry("skype").left is None
 
 
+@pytest.mark.parametrize(("answered", "kind"), [("offline", Kind.OWN), (None, Kind.ECHO)])
+def test_what_waits_for_the_person_replaces_what_we_showed_before_they_left(answered: str | None, kind: Kind) -> None:
+    """Symphony answers a soft write with offline, and keeps it: what was there before comes back by hand only."""
+    desk = Desk("teams", "symphony")
+    desk.start(teams="available", symphony="available")
+    desk.see("teams", "brb", 10)
+    desk.write("symphony", 10)
+    desk.see("symphony", "brb", 12)
+    desk.see("symphony", "offline", 100)
+    desk.see("teams", "busy", 200)
+    desk.write("symphony", 200, answered)
+    desk.see("symphony", "offline", 210)
+    assert desk.see("symphony", "brb", 9000) is kind
+
+
 def test_what_we_wrote_while_nobody_was_there_and_has_faded_when_they_come_is_ours() -> None:
     desk = Desk("teams", "skype")
     desk.start(teams="brb", skype="offline")
