@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from presence_syncd.config import AccountSettings, Config, Policy
 from presence_syncd.core.change import of_pin
 from presence_syncd.core.presence import Status
 from presence_syncd.core.publication import leave
+from presence_syncd.core.values import replace
 from presence_syncd.core.view import Pin, Rules, View
 from presence_syncd.differences import differs, needs_restart, staying
 from presence_syncd.engine.account import Account

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
@@ -15,6 +15,7 @@ import anyio
 from presence_syncd.assembly import Assembly, Carriers, over_network
 from presence_syncd.config import AccountSettings, Config
 from presence_syncd.connectors.flow import Flow, Request, Send
+from presence_syncd.core.values import replace
 from presence_syncd.engine.budget import Urgency
 from presence_syncd.engine.clock import Clock
 from presence_syncd.engine.driver import Driver

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -16,6 +15,7 @@ from presence_syncd import demo, screen
 from presence_syncd.boxes import PEOPLE
 from presence_syncd.connectors.bems.emulator import BemsEmulator
 from presence_syncd.connectors.symphony.emulator import SymphonyEmulator
+from presence_syncd.core.values import replace
 from presence_syncd.demo import DAY, Day
 
 LONGEST = 45.0

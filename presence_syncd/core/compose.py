@@ -5,10 +5,9 @@ The one rule: only words count, never echoes; a pin is above all words.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from presence_syncd.core.entry import Entry, Word
 from presence_syncd.core.presence import AWAY, Availability, Status
+from presence_syncd.core.values import Value
 from presence_syncd.core.view import Compose, Rules, View
 
 BUSIEST = (
@@ -23,8 +22,7 @@ BUSIEST = (
 """The ladder of `busiest`, highest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Composed:
+class Composed(Value, frozen=True):
     """The person's status, the domain whose word it is (None: a pin), when it was said, and by which rule it won."""
 
     status: Status

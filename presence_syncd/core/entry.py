@@ -6,10 +6,10 @@ written), and a whole account can be rebuilt from them after a restart.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from presence_syncd.core.presence import Availability, Status
+from presence_syncd.core.values import Value, replace
 
 
 class Kind(StrEnum):
@@ -23,8 +23,7 @@ class Kind(StrEnum):
     SAME = "same"  # nothing changed; a proof of life
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(Value, frozen=True):
     """What one reading showed, and how fresh it is.
 
     `started_at` and `at` are the daemon's seconds: when the request that brought it left (for a pushed event: when it
@@ -43,8 +42,7 @@ class Observation:
     by_signing_in: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Value, frozen=True):
     """What the person said in one domain, and when (daemon's seconds).
 
     `initial` marks a word that was already there at the first reading: nobody knows when it was said. `faded` is what
@@ -64,8 +62,7 @@ class Word:
         return self.status
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
+class Publication(Value, frozen=True):
     """One write of ours. It is noted before its request goes out, so that no echo can come before it.
 
     `substitute` is what was written where the service refused `word` itself. `before` holds what the service may still
@@ -123,8 +120,7 @@ class Publication:
         return self.expires_at is not None and now < self.expires_at
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Value, frozen=True):
     """One domain of one account.
 
     `shown` is what it showed last, read by a request that left at `shown_from`; `mine` says that it shows so because of

@@ -6,13 +6,13 @@ The one rule: nothing is decided here; every sentence belongs to a reason of `re
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from presence_syncd.core.compose import BUSIEST, Composed, compose, wanted
 from presence_syncd.core.entry import PRESENT, Entry, Publication, Word
 from presence_syncd.core.presence import Availability
 from presence_syncd.core.reconcile import Decision, Reason, Sink, is_proven
+from presence_syncd.core.values import Value
 from presence_syncd.core.view import Compose, Rules, View
 
 SENTENCES: dict[Reason, str] = {
@@ -50,8 +50,7 @@ RULES: dict[str, str] = {
 """What each rule of composing means."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Value, frozen=True):
     """One link as the engine knows it: what reconcile was given and what it decided.
 
     `trouble` is what is wrong, since `trouble_at`; it is tried again at `retry_at` (daemon's seconds).

@@ -6,7 +6,6 @@ did not cause, and the service does not do by itself, the person did.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import nextafter
 
 from presence_syncd.core.compose import Composed, compose, wanted
@@ -23,6 +22,7 @@ from presence_syncd.core.entry import (
     without_fade,
 )
 from presence_syncd.core.presence import AVAILABLE, Status
+from presence_syncd.core.values import replace
 from presence_syncd.core.view import Direction, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
 

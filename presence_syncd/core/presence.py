@@ -6,8 +6,9 @@ Source: the mapping tables of the project (RFC 4480 names the activities).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from presence_syncd.core.values import Value, replace
 
 
 class Availability(StrEnum):
@@ -47,8 +48,7 @@ BELONGS: dict[Activity, Availability] = {
 """The availability each activity goes with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Value, frozen=True):
     """One person's state: what they would say if asked.
 
     `idle` means signed in without recent input; a service derives it, nobody chooses it. `ooo` (out of office) is

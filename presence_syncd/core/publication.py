@@ -5,10 +5,9 @@ The one rule: the note comes first. Whatever happens to the request, its echo is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from presence_syncd.core.entry import Entry, Publication, is_older
 from presence_syncd.core.presence import Status
+from presence_syncd.core.values import Value, replace
 from presence_syncd.core.view import Rules, View
 
 MINUTE = 60.0
@@ -16,8 +15,7 @@ KEPT = 6
 """Earlier writes remembered per domain; more cannot be waiting at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Value, frozen=True):
     """What the service said to a write. Lease times are seconds from the answer; `shown` what it says it shows now.
 
     `word` is what was written instead, where the service refused the word itself.

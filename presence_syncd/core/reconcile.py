@@ -7,12 +7,12 @@ wake-up changes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 
 from presence_syncd.core.compose import Composed, compose, next_fade, wanted
 from presence_syncd.core.entry import IN_SIGHT, PRESENT, Entry, Publication
 from presence_syncd.core.presence import Availability, Status
+from presence_syncd.core.values import Value
 from presence_syncd.core.view import Direction, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
 
@@ -54,8 +54,7 @@ PROOF_AGAIN = 30.0
 """Seconds after which proof is looked for again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Value, frozen=True):
     """What to do for one link.
 
     `word` is set for the reasons of `WRITES`; `requeue_at` is when to decide again at the latest (daemon seconds; None:
@@ -70,8 +69,7 @@ class Decision:
     overridden: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Sink:
+class Sink(Value, frozen=True):
     """What reconcile knows of a link besides the view. `retry_at` is the end of a back-off (daemon's seconds).
 
     `refused` is a word the service refuses for good, not tried again before `refused_until`.
@@ -88,8 +86,7 @@ class Sink:
     refused_until: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
+class _Case(Value, frozen=True):
     """One decision's inputs, gathered."""
 
     view: View

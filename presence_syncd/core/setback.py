@@ -6,10 +6,10 @@ The one rule: what lies ahead of now cannot have happened, so everything is move
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TypeVar
 
 from presence_syncd.core.entry import Entry, Publication, Word
+from presence_syncd.core.values import replace
 from presence_syncd.core.view import View
 
 T = TypeVar("T", Entry, Publication, Word)

@@ -6,11 +6,13 @@ The one rule: a view is a value; whoever changes it makes a new one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
+
+import msgspec
 
 from presence_syncd.core.entry import Entry
 from presence_syncd.core.presence import Status
+from presence_syncd.core.values import Value, replace
 
 
 class Direction(StrEnum):
@@ -39,8 +41,7 @@ class Compose(StrEnum):
     BUSIEST = "busiest"
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Value, frozen=True):
     """One account's policy. Times in seconds.
 
     `settle`       least time between two changes written to one domain: what comes faster is written as one;
@@ -68,8 +69,7 @@ class Rules:
     freeze: float = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(Value, frozen=True):
     """A status set from above: whatever the services say, until `until` (daemon's seconds)."""
 
     status: Status
@@ -78,11 +78,10 @@ class Pin:
     by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Value, frozen=True):
     """One account. `entries` are in the order in which its links are configured; `started_at` in daemon's seconds."""
 
-    entries: Mapping[str, Entry] = field(default_factory=dict)
+    entries: Mapping[str, Entry] = msgspec.field(default_factory=dict)
     started_at: float = 0.0
     pin: Pin | None = None
     paused: bool = False

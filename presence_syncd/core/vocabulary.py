@@ -7,16 +7,15 @@ because what can be written and what is read back differ in every service.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 
 from presence_syncd.core.presence import Activity, Availability, Status, parse_status
+from presence_syncd.core.values import Value, replace
 
 Fade = tuple[Availability, Availability, bool]
 """(from, to, idle): a change the service makes by itself when nobody types."""
 
 
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
+class Vocabulary(Value, frozen=True):
     """The tables of one service. A *word* is a value the service understands when written (`Busy/InACall`).
 
     `reads`   what can be read, each with its meaning;
@@ -30,9 +29,9 @@ class Vocabulary:
     reads: Mapping[str, Status]
     words: Mapping[Status, str]
     echoes: Mapping[str, frozenset[Status]]
-    fades: frozenset[Fade] = field(default=frozenset())
-    steady: frozenset[Status] = field(default=frozenset())
-    top: frozenset[str] = field(default=frozenset())
+    fades: frozenset[Fade] = frozenset()
+    steady: frozenset[Status] = frozenset()
+    top: frozenset[str] = frozenset()
 
     def word_for(self, status: Status) -> str | None:
         """Find the word that says `status`, giving up details the service does not know; None if there is none."""

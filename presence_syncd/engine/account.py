@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -19,6 +18,7 @@ from presence_syncd.core.compose import Composed, compose, wanted
 from presence_syncd.core.entry import PRESENT
 from presence_syncd.core.reconcile import WRITES, Reason, is_proven, reconcile_to
 from presence_syncd.core.setback import not_ahead
+from presence_syncd.core.values import replace
 from presence_syncd.core.view import View
 from presence_syncd.engine.board import Board
 from presence_syncd.engine.budget import Urgency

@@ -5,13 +5,12 @@ The one rule: newer overwrites older. There is no queue, and a lost ring is harm
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import anyio
 
 from presence_syncd.core.entry import Entry, Kind, Observation
 from presence_syncd.core.observe import observe
 from presence_syncd.core.presence import Status
+from presence_syncd.core.values import replace
 from presence_syncd.core.view import Direction, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
 

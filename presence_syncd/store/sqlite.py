@@ -16,7 +16,7 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
-from pydantic import TypeAdapter, ValidationError
+import msgspec
 
 from presence_syncd.core.view import View
 from presence_syncd.errors import PresenceSyncError
@@ -33,7 +33,7 @@ MIGRATIONS = (
 )
 """Scripts that bring a file from each version to the next; `PRAGMA user_version` counts those that were run."""
 SETTINGS = ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=4000", "busy_timeout=2000")
-_VIEW: TypeAdapter[View] = TypeAdapter(View)
+_ENCODER, _DECODER = msgspec.json.Encoder(), msgspec.json.Decoder(View)
 
 
 class StoreError(PresenceSyncError):
@@ -96,7 +96,7 @@ class SqliteStore:
 
     async def save(self, account: str, view: View) -> None:
         """Keep an account's view, durably."""
-        self._batch.views[account] = _VIEW.dump_json(view, exclude_defaults=True)
+        self._batch.views[account] = _ENCODER.encode(view)
         await self._flush(self._batch)
 
     async def remember(self, account: str, link: str, key: str, value: str) -> None:
@@ -172,8 +172,8 @@ class SqliteStore:
 
     def _view(self, name: str, text: Any) -> View | None:
         try:
-            return _VIEW.validate_json(text)
-        except ValidationError:
+            return _DECODER.decode(text)
+        except msgspec.MsgspecError:
             self._trouble(f"the record of {name} cannot be read; the account starts afresh")
             return None
 

@@ -48,7 +48,7 @@ class Extent:
     at_once: int = 1
 
 
-SMOKE = Extent(accounts=20, rounds=1, seconds=2.0, press=12.0, at_once=4)
+SMOKE = Extent(accounts=20, rounds=1, seconds=2.0, press=12.0, at_once=8)
 """The whole command in small; it says that everything runs, and nothing of times."""
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from presence_syncd.connectors.bems import wire as bems
 from presence_syncd.connectors.graph import wire as graph
 from presence_syncd.connectors.symphony import wire as symphony
@@ -14,6 +12,7 @@ from presence_syncd.core.observe import observe
 from presence_syncd.core.presence import parse_status
 from presence_syncd.core.publication import Accepted, accept, begin, fail, freeze, take_back
 from presence_syncd.core.reconcile import WRITES, Decision, Reason, Sink, reconcile
+from presence_syncd.core.values import replace
 from presence_syncd.core.view import Direction, Pin, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
 
@@ -102,7 +101,7 @@ class Desk:
         """Change what is known of a link."""
         if vocabulary is not None:
             changes["vocabulary"] = vocabulary
-        self.sinks[name] = replace(self.sinks[name], **changes)  # type: ignore[arg-type]  # by name
+        self.sinks[name] = replace(self.sinks[name], **changes)
 
     def foretell(self, name: str, status: str, until: float) -> None:
         """Let a door sign in with a status."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from presence_syncd.core.entry import Kind
 from presence_syncd.core.reconcile import Reason
+from presence_syncd.core.values import replace
 from tests.core.desk import Desk
 
 

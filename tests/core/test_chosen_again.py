@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from presence_syncd.connectors.graph.wire import PREFERRED, SESSION
@@ -12,6 +10,7 @@ from presence_syncd.core.entry import IN_SIGHT, Entry, Kind, Observation
 from presence_syncd.core.observe import observe
 from presence_syncd.core.presence import AVAILABLE, BUSY, Status
 from presence_syncd.core.publication import Accepted, accept, begin
+from presence_syncd.core.values import replace
 from presence_syncd.core.view import Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
 

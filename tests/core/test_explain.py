@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from presence_syncd.core.entry import Entry, Publication, Word
 from presence_syncd.core.explain import RULES, SENTENCES, Told, explain
 from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, DND, OFFLINE, Status, parse_status
 from presence_syncd.core.reconcile import Decision, Reason, Sink
+from presence_syncd.core.values import replace
 from presence_syncd.core.view import Compose, Direction, Pin, Rules, View
 
 NOW = 10_000.0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from presence_syncd.connectors.symphony import wire as symphony
@@ -13,6 +11,7 @@ from presence_syncd.core.presence import AWAY, BUSY, DND, Availability, Status, 
 from presence_syncd.core.publication import begin, freeze, leave
 from presence_syncd.core.reconcile import Reason
 from presence_syncd.core.setback import not_ahead
+from presence_syncd.core.values import replace
 from presence_syncd.core.view import Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
 from tests.core.desk import Desk

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from typing import cast
+
+from msgspec import Struct
+from msgspec.structs import fields
 
 from presence_syncd.core.entry import Entry, Observation, Publication, Word
 from presence_syncd.core.observe import observe
 from presence_syncd.core.presence import AVAILABLE, BUSY
 from presence_syncd.core.setback import AHEAD, PAST, not_ahead
+from presence_syncd.core.values import replace
 from presence_syncd.core.view import Pin, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
 
@@ -76,5 +80,7 @@ def test_readings_are_heard_at_once_after_the_clock_was_set_back() -> None:
 
 def test_every_time_is_known() -> None:
     for value, names in PAST.items():
-        times = {f.name for f in fields(value) if "float" in str(f.type) and "tuple" not in str(f.type)}
+        times = {
+            f.name for f in fields(cast("type[Struct]", value)) if "float" in str(f.type) and "tuple" not in str(f.type)
+        }
         assert times == {*names, *AHEAD[value]}

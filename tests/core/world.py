@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 
@@ -20,6 +20,7 @@ from presence_syncd.core.observe import observe
 from presence_syncd.core.presence import OFFLINE, UNKNOWN, Status
 from presence_syncd.core.publication import Accepted, accept, begin, fail, freeze, take_back
 from presence_syncd.core.reconcile import WRITES, Decision, Reason, Sink, reconcile
+from presence_syncd.core.values import replace
 from presence_syncd.core.view import Direction, Pin, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
 

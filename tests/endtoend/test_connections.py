@@ -6,7 +6,6 @@ import os
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pytest
 from presence_syncd import config, tenant
 from presence_syncd.boxes import PEOPLE
 from presence_syncd.config import Config
+from presence_syncd.core.values import replace
 from presence_syncd.daemon import Daemon
 from presence_syncd.engine.place import Placed
 from presence_syncd.tenant import Tenant

@@ -10,7 +10,6 @@ import json
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import anyio
 import httpx
@@ -24,6 +23,7 @@ from presence_syncd.connectors.graph.emulator import CLIENT_ID, TENANT
 from presence_syncd.connectors.graph.settings import GraphLinkSettings, GraphSettings
 from presence_syncd.core.entry import Entry, Publication
 from presence_syncd.core.presence import BUSY
+from presence_syncd.core.values import replace
 from presence_syncd.core.view import Pin, View
 from presence_syncd.daemon import Daemon, Reloaded
 from presence_syncd.engine.transport import Carrier

@@ -11,7 +11,7 @@ import json
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
@@ -27,6 +27,7 @@ from presence_syncd.connectors.fields import LinkSettings, Secret, SecretRef
 from presence_syncd.connectors.flow import Emit, Flow, Reply, Request, Reveal, expect, json_body
 from presence_syncd.core.entry import Observation
 from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, DND, OFFLINE, UNKNOWN, Status
+from presence_syncd.core.values import replace
 from presence_syncd.core.view import Direction, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
 from presence_syncd.engine.account import Account

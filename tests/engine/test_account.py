@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -16,6 +15,7 @@ from presence_syncd.connectors.emulation import Answer
 from presence_syncd.connectors.flow import Flow
 from presence_syncd.core.presence import BUSY
 from presence_syncd.core.reconcile import Reason
+from presence_syncd.core.values import replace
 from presence_syncd.core.view import Direction, Pin, View
 from presence_syncd.engine.account import FAREWELL, Account, forget_clock
 from presence_syncd.errors import Rejected, ServiceError, SessionExpired, Unavailable

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -25,6 +24,7 @@ from presence_syncd.connectors.flow import (
 )
 from presence_syncd.core.entry import Entry, Kind, Observation
 from presence_syncd.core.presence import BUSY
+from presence_syncd.core.values import replace
 from presence_syncd.core.view import Rules, View
 from presence_syncd.engine.board import Board
 from presence_syncd.engine.budget import Urgency

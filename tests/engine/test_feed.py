@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import anyio
 import pytest
@@ -13,6 +12,7 @@ from presence_syncd.connectors.emulation import Answer
 from presence_syncd.connectors.flow import Flow
 from presence_syncd.core.entry import Entry, Kind, Observation
 from presence_syncd.core.presence import BUSY, UNKNOWN
+from presence_syncd.core.values import replace
 from presence_syncd.core.view import Direction, Rules, View
 from presence_syncd.engine.board import Board
 from presence_syncd.engine.feed import Feed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -11,6 +10,7 @@ import pytest
 from presence_syncd.connectors.emulation import Answer
 from presence_syncd.connectors.flow import Flow
 from presence_syncd.core.presence import AWAY, DND
+from presence_syncd.core.values import replace
 from presence_syncd.core.view import Pin
 from presence_syncd.engine.account import Account
 from tests.engine.desk import TRAITS, Desk, DeskLink, DeskService, Engine, engine

@@ -9,12 +9,12 @@ import argparse
 import multiprocessing
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from functools import partial
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from presence_syncd.core.values import replace
 from tests.simulation.corpus import read_corpus
 from tests.simulation.replay import Outcome, replay
 from tests.simulation.sabotage import BUGS

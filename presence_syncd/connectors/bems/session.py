@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from presence_syncd.connectors.bems.events import Marks, Shown, contacts_in
 from presence_syncd.connectors.bems.frames import Frames
@@ -16,6 +15,7 @@ from presence_syncd.connectors.bems.wire import UNKNOWN_RAW, same_contact, statu
 from presence_syncd.connectors.fields import Secret
 from presence_syncd.core.entry import Observation
 from presence_syncd.core.presence import Status
+from presence_syncd.core.values import replace
 from presence_syncd.errors import AuthRejected, Rejected, ServiceError, SessionExpired, Unavailable
 
 YOUNG = 60.0

@@ -8,7 +8,6 @@ presence values disagree; what is not known is UNKNOWN, never a guess. Source: g
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from presence_syncd.core.presence import (
     AVAILABLE,
@@ -24,6 +23,7 @@ from presence_syncd.core.presence import (
     Status,
     status,
 )
+from presence_syncd.core.values import replace
 from presence_syncd.core.vocabulary import Fade, Vocabulary
 
 CALL = Status(Availability.BUSY, Activity.CALL)

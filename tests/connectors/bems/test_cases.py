@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from presence_syncd.core.compose import compose
 from presence_syncd.core.observe import observe
 from presence_syncd.core.presence import BUSY, DND, UNKNOWN
 from presence_syncd.core.publication import Accepted, accept, begin
+from presence_syncd.core.values import replace
 from presence_syncd.core.view import Rules, View
 from presence_syncd.errors import AuthRejected, Rejected, SessionExpired, Unavailable
 from tests.connectors.bems.bench import ALICE, Bench

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -19,6 +18,7 @@ from presence_syncd.core.entry import Kind, Observation
 from presence_syncd.core.observe import observe
 from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, OFFLINE, UNKNOWN, Activity, Availability, Status
 from presence_syncd.core.publication import Accepted, accept, begin
+from presence_syncd.core.values import replace
 from presence_syncd.core.view import Rules, View
 from presence_syncd.errors import AuthRejected, RateLimited, Rejected, RemoteProtocolError, Unavailable
 from tests.connectors.symphony.pod import ALICE, BOB, BOT, Pod, keys, link, obo_settings, presence, reply

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 import anyio
@@ -10,6 +9,7 @@ import pytest
 
 from presence_syncd.connectors.emulation import Answer
 from presence_syncd.connectors.ucwa.wire import VOCABULARY
+from presence_syncd.core.values import replace
 from presence_syncd.errors import Rejected, Unavailable
 from tests.connectors.ucwa.bench import JSON, SIP, Bench, bench, problem, started
 from tests.connectors.ucwa.network import Impatient

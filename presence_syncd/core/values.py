@@ -1,0 +1,28 @@
+"""What the values of the core are made of: records that never change, compared by what they hold.
+
+The one rule: a value is replaced, never changed. It holds no way back to what holds it (nothing here has a cycle), so
+the collector need not look at it.
+
+Why msgspec: a frozen dataclass of twenty fields takes ten times as long to make, and every reading makes one. msgspec
+(0.22) reads and writes the same JSON, checking types, several times as fast as what we had.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+T = TypeVar("T")
+
+
+class Value(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A record; as JSON an object without what is at its default."""
+
+
+def replace(value: T, **changes: Any) -> T:
+    """The same value with some fields changed; dataclasses are values, too. Raises TypeError for an unknown field."""
+    if isinstance(value, msgspec.Struct):
+        return msgspec.structs.replace(value, **changes)
+    return cast("T", dataclasses.replace(cast("Any", value), **changes))
