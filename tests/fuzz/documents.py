@@ -115,6 +115,20 @@ SHOWN = {"rel": "presence", "availability": "Online", "_links": {"self": {"href"
 LOST = {"code": "NotFound", "subcode": "ApplicationNotFound", "message": "x"}
 LURKING = {"code": "Conflict", "subcode": "MakeMeAvailableRequired"}
 PART = b"--b\r\nContent-Type: application/http; msgtype=response\r\n\r\nHTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
+TOLD = (
+    ("me", "presence", "deleted"),
+    ("me", "note", "updated"),
+    ("me", "me", "updated"),
+    ("people", "contactPresence", "updated"),
+    ("people", "presenceSubscription", "deleted"),
+)
+MANY_EVENTS = {
+    "_links": {"next": {"href": "/e?ack=3"}},
+    "sender": [
+        {"rel": who, "href": "/x", "events": [{"link": {"rel": rel, "href": f"/{rel}"}, "type": how}]}
+        for who, rel, how in TOLD
+    ],
+}
 UCWA: dict[str, list[Document]] = {
     "discover": [
         _json({"_links": {"applications": {"href": POOL}}}),
@@ -126,12 +140,24 @@ UCWA: dict[str, list[Document]] = {
     "token": [_json({"access_token": "t", "expires_in": 28800}), _json({"error": "invalid_grant"}, 400)],
     "create": [_json(APPLICATION, 201), _json(AVAILABLE, 201)],
     "application": [_json(AVAILABLE), _json(APPLICATION), _json(LOST, 404)],
-    "available": [(204, [], b""), _json({"code": "Conflict", "subcode": "AlreadyExists"}, 409)],
+    "available": [
+        (204, [], b""),
+        _json({"code": "Conflict", "subcode": "AlreadyExists"}, 409),
+        _json({"code": "Forbidden"}, 403),
+    ],
     "events": [
         _json(EVENTS),
+        _json(MANY_EVENTS),
         _json({"_links": {"resync": {"href": "/e?ack=9"}}}),
+        _json({"_links": {"resume": {"href": "/e?ack=9"}}}),
+        _json({"_links": {}}),
         _json(LOST, 404),
         _json(LURKING, 409),
+        _json({"code": "Conflict", "subcode": "PGetReplaced"}, 409),
+        _json({"code": "Gone", "subcode": "CannotRedirect"}, 410),
+        _json({"code": "BadRequest"}, 400),
+        _json({"code": "ServiceFailure"}, 500),
+        (502, [], b""),
     ],
     "presence": [_json(SHOWN), _json(LURKING, 409)],
     "note": [_json({"rel": "note", "message": "x", "type": "Personal"})],

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+import re
+import tomllib
+from copy import deepcopy
+from datetime import datetime, time, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -129,6 +134,28 @@ def test_right_keys_with_wrong_values_are_read_or_refused(name: str, data: st.Da
             break
         place = place[key]
     read(name, json.dumps(document).encode())
+
+
+EXAMPLE = Path(__file__).parents[2].joinpath("config.example.toml").read_text()
+EVERY_KEY = tomllib.loads(re.sub(r"^#(?=[a-z_]+ = )", "", EXAMPLE, flags=re.MULTILINE))
+TOML_ODD = st.sampled_from(
+    ["", "1" * 400, "\x00", "${X}", "http://", "https://[", "5s", "-1s", "sip:", 10**400, -1, 1e308]
+)
+TOML_ODD |= st.sampled_from([[], {}, [[]], {"": 1}, {"a": {"b": [1]}}, datetime(2026, 11, 21), time(6), float("nan")])  # noqa: DTZ001  # TOML has them
+
+
+@settings(PROFILE, max_examples=250)
+@given(data=st.data())
+def test_a_configuration_with_wrong_values_is_read_or_refused(data: st.DataObject) -> None:
+    document = deepcopy(EVERY_KEY)
+    place: Any = document
+    while isinstance(place, dict | list) and place:
+        key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+        if not isinstance(place[key], dict | list) or data.draw(st.booleans()):
+            place[key] = data.draw(TOML_ODD | st.text(max_size=20) | st.integers() | st.booleans())
+            break
+        place = place[key]
+    read("toml", tomli_w.dumps(document).encode("utf-8", "replace"))
 
 
 @pytest.mark.parametrize("name", [*JSON_READERS, "toml"])
