@@ -57,13 +57,13 @@ def _echo_as_own() -> list[tuple[object, str, Any]]:
 
 def _no_take_back() -> list[tuple[object, str, Any]]:
     """A lease that is not true any more is not taken back."""
-    real = accounts.reconcile
+    real = accounts.reconcile_to
 
     def reconcile(*args: Any) -> Decision:
         decision = real(*args)
         return Decision(Reason.HELD) if decision.reason is Reason.RETRACT else decision
 
-    return [(accounts, "reconcile", reconcile)]
+    return [(accounts, "reconcile_to", reconcile)]
 
 
 def _refresh_without_evidence() -> list[tuple[object, str, Any]]:
@@ -102,8 +102,8 @@ def _unknown_is_available() -> list[tuple[object, str, Any]]:
 
 def _write_while_paused() -> list[tuple[object, str, Any]]:
     """The pause is not looked at."""
-    real = accounts.reconcile
-    return [(accounts, "reconcile", lambda view, *rest: real(replace(view, paused=False), *rest))]
+    real = accounts.reconcile_to
+    return [(accounts, "reconcile_to", lambda word, view, *rest: real(word, replace(view, paused=False), *rest))]
 
 
 def _no_refresh() -> list[tuple[object, str, Any]]:
