@@ -59,7 +59,7 @@ def stubbed(options: Options) -> Iterator[dict[str, str]]:
             yield json.loads(process.stdout.readline())
         finally:
             process.stdin.close()
-            process.wait(10)
+            process.wait(60)
 
 
 def services(base: str, rates: Rates, graph: dict[str, Any], ca: Path | None) -> dict[str, dict[str, Any]]:
