@@ -181,9 +181,12 @@ T = TypeVar("T")
 Flow: TypeAlias = Generator[Step, Any, T]
 
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
+
 def json_body(value: object) -> bytes:
     """Encode a request body: compact JSON in UTF-8; half a surrogate pair, which JSON can carry, becomes `?`."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
+    return _COMPACT.encode(value).encode(errors="replace")
 
 
 def expect(reply: Reply, *statuses: int) -> Reply:

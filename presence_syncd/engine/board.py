@@ -69,7 +69,8 @@ class Board:
         """Wait for the bell, at most `seconds`; then silence it."""
         with anyio.move_on_after(seconds):
             await self._bell.wait()
-        self._bell = anyio.Event()
+        if self._bell.is_set():
+            self._bell = anyio.Event()
 
 
 def _is_worth_keeping(before: Entry, after: Entry, kind: Kind) -> bool:

@@ -42,7 +42,8 @@ class _Part:
 
     async def woken(self) -> None:
         await self.bell.wait()
-        self.bell = anyio.Event()
+        if not self.done:
+            self.bell = anyio.Event()
 
     def result(self) -> Reply:
         if self.error is not None:
