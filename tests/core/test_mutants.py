@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 
 from presence_syncd.connectors.symphony import wire as symphony
@@ -325,3 +327,15 @@ def test_a_place_that_is_not_in_the_view_yet_is_written_like_any_other() -> None
 def test_do_not_disturb_proves_that_somebody_is_there_while_its_word_is_fresh(age: float, *, is_proof: bool) -> None:
     entry = Entry(shown=DND, live_at=LATE, word=Word(DND, LATE - age))
     assert entry.is_proof(LATE, 900.0) is is_proof
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A dataclass, as those outside of the core are."""
+
+    one: int
+    other: int
+
+
+def test_a_dataclass_is_replaced_like_any_value() -> None:
+    assert replace(Pair(1, 2), other=3) == Pair(1, 3)
