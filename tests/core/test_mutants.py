@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
 import pytest
 
 from presence_syncd.connectors.symphony import wire as symphony
@@ -339,3 +340,18 @@ class Pair:
 
 def test_a_dataclass_is_replaced_like_any_value() -> None:
     assert replace(Pair(1, 2), other=3) == Pair(1, 3)
+
+
+def test_a_view_is_read_as_it_was_written_after_each_step_of_a_write() -> None:
+    desk = busy_in_symphony()
+    desk.begin("teams", 10)
+    for step in (
+        lambda: desk.fail("teams"),
+        lambda: desk.accept("teams", 11),
+        lambda: desk.see("teams", "busy", 20),
+        lambda: desk.accept("teams", 30, shown="busy"),
+        lambda: desk.see("teams", "dnd", 40),
+        lambda: desk.take_back("teams", 50),
+    ):
+        step()
+        assert msgspec.json.decode(msgspec.json.encode(desk.view), type=View) == desk.view
