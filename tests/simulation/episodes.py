@@ -44,7 +44,7 @@ class Episode:
     """One round of trouble, calm, last words and silence."""
 
     def __init__(self, world: World, number: int) -> None:
-        self.world, self.rng = world, world.random(f"episode {number}")
+        self.world, self.number, self.rng = world, number, world.random(f"episode {number}")
         self.tried = None if "trials" in world.parameters.without else world.random(f"trials {number}")
         self.broken: list[Broken] = []
         self._slow = False
@@ -66,6 +66,9 @@ class Episode:
                 world.explain(closing.person)
             self.broken += wrong
         await self._silence(closings, closed_at)
+        if "siesta" not in world.parameters.without and not self.broken:
+            words = [c.words[0] for c in closings if len(c.words) == 1]
+            self.broken += await trials.siesta(world, world.random(f"siesta {self.number}"), words, BOUND)
         if self.tried and not self.broken:
             await trials.evening(world, self.tried, BOUND, self._paused)
         return self.broken

@@ -42,10 +42,19 @@ def last_word_wins(world: World, person: str, words: list[Said]) -> list[Broken]
     return [Broken("last word wins", f"{person} said {said}; but {'; or '.join(', '.join(each) for each in wrong)}")]
 
 
-def _disagreeing(world: World, person: str, word: Said, *, crossed: bool) -> list[str]:
+def a_fade_overrules_nothing(world: World, person: str, word: Said, faded: str) -> list[Broken]:
+    """Mapping §1, §4.3: idle and gone are derived by a service; in one they never change what was chosen in another."""
+    wrong = _disagreeing(world, person, word, besides=faded)
+    said = f"{person} said {word.status} in {word.desk}, and idled or left in {faded}; but {', '.join(wrong)}"
+    return [Broken("a fade overrules nothing", said)] if wrong else []
+
+
+def _disagreeing(world: World, person: str, word: Said, *, crossed: bool = False, besides: str = "") -> list[str]:
     """The services that do not show a word, as text. Where two words crossed, the own one may have been put back."""
     wrong = []
     for name in world.links(person):
+        if name == besides:
+            continue
         desk = world.desks[name]
         right = desk.right(person, word.status) if crossed or name != word.desk else frozenset()
         right |= {word.status} if name == word.desk else set()

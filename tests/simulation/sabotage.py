@@ -55,6 +55,17 @@ def _echo_as_own() -> list[tuple[object, str, Any]]:
     return [(observing, "_kind", kind)]
 
 
+def _fade_as_word() -> list[tuple[object, str, Any]]:
+    """Idle, or gone, is taken for what the person said."""
+    real = observing._kind
+
+    def kind(*args: Any, **options: Any) -> Kind:
+        found = real(*args, **options)
+        return Kind.OWN if found is Kind.DECAY else found
+
+    return [(observing, "_kind", kind)]
+
+
 def _no_take_back() -> list[tuple[object, str, Any]]:
     """A lease that is not true any more is not taken back."""
     real = accounts.reconcile_to
@@ -134,6 +145,7 @@ def _no_budget() -> list[tuple[object, str, Any]]:
 BUGS: Mapping[str, Bug] = {
     "no-before-window": _no_before_window,
     "echo-as-own": _echo_as_own,
+    "fade-as-word": _fade_as_word,
     "no-take-back": _no_take_back,
     "refresh-without-evidence": _refresh_without_evidence,
     "forget-publication-on-crash": _forget_publication_on_crash,

@@ -13,9 +13,11 @@ import anyio
 
 from presence_syncd.connectors.emulation import Answer
 from presence_syncd.core.presence import AVAILABLE
+from tests.simulation import invariants
 from tests.simulation.faults import SOMEBODY, scripted
+from tests.simulation.invariants import Broken
 from tests.simulation.people import Act
-from tests.simulation.world import World
+from tests.simulation.world import Said, World
 
 WRITES = {"teams": "/presence/set", "symphony": "/user/presence$"}
 """Paths of writes, by service, as patterns."""
@@ -40,6 +42,29 @@ def forget_somebody(world: World, rng: Random) -> None:
             if isinstance(answer.body, str) and hasattr(desk, "id"):
                 answer.body = answer.body.replace(SOMEBODY, str(desk.id(person)))
             desk.emulator.faults.add(answer)
+
+
+async def siesta(world: World, rng: Random, words: list[Said], bound: float) -> list[Broken]:
+    """Everybody idles, and then leaves, in a service where they have not said their word: that is no word."""
+    naps = [(word, desk) for word in words if (desk := _rests_in(world, rng, word))]
+    broken: list[Broken] = []
+    for what in ("idle", "leave"):
+        since = world.now()
+        for word, desk in naps:
+            world.act(Act(since, word.person, desk, what))
+        await anyio.sleep(bound)
+        for word, desk in naps:
+            broken += invariants.a_fade_overrules_nothing(world, word.person, word, desk)
+            broken += invariants.no_write_makes_a_write(world, word.person, since)
+    for word, desk in naps:
+        world.act(Act(world.now(), word.person, desk, "wake"))
+    return broken
+
+
+def _rests_in(world: World, rng: Random, word: Said) -> str:
+    """Where somebody sits, besides the service of their word; nothing if nowhere."""
+    desks = [d for d in world.links(word.person) if d != word.desk and world.desks[d].seats.get(word.person) is True]
+    return rng.choice(desks) if desks else ""
 
 
 async def evening(
