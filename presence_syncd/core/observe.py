@@ -78,7 +78,7 @@ def _kind(entry: Entry, seen: Observation, planned: str | None, vocabulary: Voca
         return Kind.ECHO
     if any(vocabulary.is_faded_echo(word, status) for word in words):
         return Kind.DECAY
-    if any(_is_revealed(p, entry, status, vocabulary, seen.at) for p in ours):
+    if any(_is_revealed(p, entry, status, vocabulary, seen.at) for p in ours) or _is_brought_back(entry, seen):
         return Kind.ECHO
     return _own_or_faded(entry, seen, vocabulary, rules)
 
@@ -166,6 +166,13 @@ def _is_what_was_left(entry: Entry, status: Status, vocabulary: Vocabulary) -> b
     return left is not None and not waits and (is_idle_variant(status, left) or vocabulary.is_fade(left, status))
 
 
+def _is_brought_back(entry: Entry, seen: Observation) -> bool:
+    """Whether a session of ours, the only one there is, lets be seen again what the person chose before they left."""
+    ours, is_gone = entry.publication, entry.shown is not None and entry.shown.is_absent
+    awaited = ours is not None and ours.holds(seen.at) and ours.is_awaited(seen.at)
+    return is_gone and awaited and seen.status == entry.beneath
+
+
 def _own_or_faded(entry: Entry, seen: Observation, vocabulary: Vocabulary, rules: Rules) -> Kind:
     """Tell the person's doing from the service's, where nothing of ours explains what is shown."""
     status, word = seen.status, entry.word
@@ -215,6 +222,8 @@ def _is_mine(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary
     if kind is Kind.SAME or (kind is Kind.DECAY and entry.shown is not None and not entry.shown.is_absent):
         return entry.mine
     if _is_by_signing_in(entry, seen) or _is_what_was_left(entry, seen.status, vocabulary):
+        return True
+    if kind is Kind.ECHO and _is_brought_back(entry, seen):
         return True
     return any(
         vocabulary.is_echo(p.written, seen.status)

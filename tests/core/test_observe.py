@@ -183,6 +183,22 @@ def test_a_client_that_comes_back_with_another_word_means_it() -> None:
     assert desk.entry("skype").left is None
 
 
+def test_what_our_own_session_lets_be_seen_again_is_neither_a_word_nor_a_proof() -> None:
+    """What somebody chose in Teams lasts for days, and is shown while any session is there, be it ours."""
+    desk = Desk("session", "symphony", "skype")
+    desk.sink("session", leased=True)
+    desk.start(session="busy", symphony="available", skype="available")
+    desk.see("session", "available", 10)
+    desk.see("session", "offline", 20)
+    desk.see("symphony", "busy/call", 1000)
+    desk.write("session", 1000, refresh_in=200, expires_in=300)
+    assert desk.see("session", "available", 1010) is Kind.ECHO
+    assert desk.entry("session").mine
+    assert desk.status(1011) == "busy/call"
+    desk.see("session", "offline", 1400)
+    assert desk.see("session", "dnd", 1500) is Kind.OWN
+
+
 @pytest.mark.parametrize(("answered", "kind"), [("offline", Kind.OWN), (None, Kind.ECHO)])
 def test_what_waits_for_the_person_replaces_what_we_showed_before_they_left(answered: str | None, kind: Kind) -> None:
     """Symphony answers a soft write with offline, and keeps it: what was there before comes back by hand only."""
