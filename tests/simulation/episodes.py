@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from presence_syncd.core.presence import AWAY, Status
-from tests.simulation import invariants, trials
+from tests.simulation import invariants, policies, trials
 from tests.simulation.faults import SOMEBODY, Fault, faults, scripted
 from tests.simulation.invariants import Broken
 from tests.simulation.people import Act, acts
@@ -56,7 +56,8 @@ class Episode:
         await self._calm_down()
         if self.tried:
             trials.fail_writes(world, self.tried)
-        closings = self._close()
+        others = await policies.ask_everybody(world, self._last_word)
+        closings = self._close() + [Closing(person, [word]) for person, word in others.items()]
         await anyio.sleep(TOGETHER)
         closed_at = world.now()
         await anyio.sleep(BOUND)
@@ -67,7 +68,7 @@ class Episode:
             self.broken += wrong
         await self._silence(closings, closed_at)
         if "siesta" not in world.parameters.without and not self.broken:
-            words = [c.words[0] for c in closings if len(c.words) == 1]
+            words = [c.words[0] for c in closings if len(c.words) == 1 and world.composes(c.person) != "busiest"]
             self.broken += await trials.siesta(world, world.random(f"siesta {self.number}"), words, BOUND)
         if self.tried and not self.broken:
             await trials.evening(world, self.tried, BOUND, self._paused)
@@ -223,6 +224,8 @@ class Episode:
         """Everybody says a last word that can be told from what was shown, some of them two."""
         closings = []
         for person in self.world.people:
+            if self.world.composes(person) != "latest":
+                continue
             closing = Closing(person)
             desks = [d for d in self.world.links(person) if self.world.direction(person, d) != "write"]
             for desk in self.rng.sample(desks, min(len(desks), self.rng.choice([1, 1, 1, 2]))):
@@ -294,8 +297,3 @@ async def live(world: World) -> list[Broken]:
         broken += [one for check in ALWAYS for one in check(world)]
         number += 1
     return broken
-
-
-def sayable(status: Status, desk: str, world: World) -> bool:
-    """Whether a service has a word for it."""
-    return status in world.desks[desk].told

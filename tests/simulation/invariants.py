@@ -64,13 +64,14 @@ def _disagreeing(world: World, person: str, word: Said, *, crossed: bool = False
     return wrong
 
 
-def no_write_makes_a_write(world: World, person: str, since: float) -> list[Broken]:
+def no_write_makes_a_write(world: World, person: str, since: float, besides: str = "") -> list[Broken]:
     """§4 Echo: after that nothing is written except refreshes; no write makes a write.
 
     What was accepted and does not show may be written once more (mapping §4.3: one re-write, then it is shadowed).
+    `besides` is a service in which something has changed: where the person left, what they shall find may be written.
     """
     earlier = {(w.desk, w.word) for w in world.facts.wrote if w.person == person and w.at <= since}
-    later = [w for w in world.facts.wrote if w.person == person and w.at > since]
+    later = [w for w in world.facts.wrote if w.person == person and w.at > since and w.desk != besides]
     once = Counter((w.desk, w.word) for w in later if not _renews(world, w))
     wrong = [w for w in later if (w.desk, w.word) not in earlier or once[w.desk, w.word] > 1]
     if len(later) > 40:

@@ -55,7 +55,7 @@ async def siesta(world: World, rng: Random, words: list[Said], bound: float) -> 
         await anyio.sleep(bound)
         for word, desk in naps:
             broken += invariants.a_fade_overrules_nothing(world, word.person, word, desk)
-            broken += invariants.no_write_makes_a_write(world, word.person, since)
+            broken += invariants.no_write_makes_a_write(world, word.person, since, desk)
     for word, desk in naps:
         world.act(Act(world.now(), word.person, desk, "wake"))
     return broken

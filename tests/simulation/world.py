@@ -12,7 +12,6 @@ import traceback
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import anyio
@@ -24,6 +23,7 @@ from presence_syncd.config import load
 from presence_syncd.connectors.emulation import EmulatedClock
 from presence_syncd.core.presence import Status, parse_status
 from presence_syncd.daemon import Daemon
+from tests.simulation.accounts import draw_account
 from tests.simulation.cables import Cable, Door
 from tests.simulation.desks import DESKS, Desk
 from tests.simulation.people import Act
@@ -127,7 +127,9 @@ class World:
         doors = {name: Door(name, desk.emulator.app, self._heard, self._look) for name, desk in self.desks.items()}
         hosts = {host: doors[name] for name, desk in self.desks.items() for host in desk.hosts}
         self.network = Network(tasks, hosts, self.random("network"))
-        self.accounts = {person: self._account(person, self.random(f"account {person}")) for person in self.people}
+        self.accounts = {
+            person: draw_account(person, self.desks, self.random, parameters.without) for person in self.people
+        }
         self.configured = dict.fromkeys(self.people, True)
         self.wall_offset, self.life = 0.0, 0
         self.daemon: Daemon | None = None
@@ -148,23 +150,9 @@ class World:
 
     # configuration
 
-    def _account(self, person: str, rng: Random) -> dict[str, Any]:
-        """One account: where it is, and its policy."""
-        names = list(self.desks)
-        if {"skype", "blackberry"} <= set(names):  # they would be two doors to one presence, and here they are two
-            names.remove(rng.choice(["skype", "blackberry"]))
-        if len(names) > 2 and rng.random() < 0.2:
-            names.remove(rng.choice(names))
-        links = {name: dict(self.desks[name].link(person)) for name in names}
-        if len(names) > 2 and rng.random() < 0.15:
-            links[rng.choice(names)]["direction"] = rng.choice(["read", "write"])
-        policy = {
-            "settle": rng.choice(["2s", "0s", "5s"]),
-            "idle": rng.choice(["ignore", "ignore", "away"]),
-            "offline": rng.choice(["hold", "hold", "away"]),
-            "evidence": rng.choice(["15m", "10m"]),
-        }
-        return {"name": person, "policy": policy, "links": links}
+    def composes(self, person: str) -> str:
+        """The rule by which an account's words become one."""
+        return str(self.accounts[person]["policy"].get("compose", "latest"))
 
     def direction(self, person: str, desk: str) -> str:
         """Which way an account's link carries."""
