@@ -21,7 +21,8 @@ from presence_syncd.core.entry import (
     with_fade,
     without_fade,
 )
-from presence_syncd.core.presence import AVAILABLE, Status
+from presence_syncd.core.presence import Status
+from presence_syncd.core.revealed import is_brought_back, is_by_signing_in, is_revealed, is_what_was_left
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Direction, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
@@ -74,18 +75,13 @@ def _kind(entry: Entry, seen: Observation, planned: str | None, vocabulary: Voca
         return Kind.ECHO
     if planned is not None and vocabulary.is_echo(planned, status):
         return Kind.ECHO
-    if _is_by_signing_in(entry, seen) or _is_what_was_left(entry, status, vocabulary):
+    if is_by_signing_in(entry, seen) or is_what_was_left(entry, status, vocabulary):
         return Kind.ECHO
     if any(vocabulary.is_faded_echo(word, status) for word in words):
         return Kind.DECAY
-    if any(_is_revealed(p, entry, status, vocabulary, seen.at) for p in ours) or _is_brought_back(entry, seen):
+    if any(is_revealed(p, entry, status, vocabulary, seen.at) for p in ours) or is_brought_back(entry, seen):
         return Kind.ECHO
     return _own_or_faded(entry, seen, vocabulary, rules)
-
-
-def _is_by_signing_in(entry: Entry, seen: Observation) -> bool:
-    """Whether it shows because we signed in: the door that did says so, or the other one reads what was foretold."""
-    return seen.by_signing_in or (seen.status == entry.foretold and seen.at < entry.foretold_until)
 
 
 def _is_old_version(entry: Entry, seen: Observation) -> bool:
@@ -129,48 +125,6 @@ def _said_elsewhere(view: View, domain: str, rules: Rules, now: float) -> Compos
     """What we would have this domain show, unless that comes from this very domain."""
     composed = compose(view, rules, now)
     return composed if composed and composed.domain != domain else None
-
-
-def _is_revealed(publication: Publication, entry: Entry, status: Status, vocabulary: Vocabulary, now: float) -> bool:
-    """Whether it is what lay under a write of ours that is not visible yet, was taken back, or has lapsed.
-
-    The end of a lease reveals once, and soon: what shows after that the person changes.
-    """
-    over = (publication.taken_back or _has_just_lapsed(publication, entry, now)) and entry.mine
-    return (over or publication.is_awaited(now)) and any(
-        is_idle_variant(status, below) or vocabulary.is_fade(below, status)
-        for below in _beneath(publication, entry, vocabulary)
-    )
-
-
-def _beneath(publication: Publication, entry: Entry, vocabulary: Vocabulary) -> frozenset[Status]:
-    """What may lie under a write: what was seen there, or, where ours hid it for long, a client that rests since."""
-    hid = entry.mine and publication.expires_at is not None and not publication.overridden
-    rests = hid and (publication.taken_back or publication.written not in vocabulary.top)
-    return publication.before | {AVAILABLE} if rests else publication.before
-
-
-def _has_just_lapsed(publication: Publication, entry: Entry, now: float) -> bool:
-    """Whether a lease is over, and was not yet, as far as could be seen, when it was looked last."""
-    end = publication.expires_at
-    return end is not None and now >= end and entry.shown_from < end + (publication.visible_by - publication.at)
-
-
-def _is_what_was_left(entry: Entry, status: Status, vocabulary: Vocabulary) -> bool:
-    """Whether the person's client is back, and shows what we wrote before it went.
-
-    Not where the service took a write since, and said that nobody is there: what it will show then is that write.
-    """
-    left, ours = entry.left, entry.publication
-    waits = ours is not None and ours.returned is not None and ours.returned.is_absent
-    return left is not None and not waits and (is_idle_variant(status, left) or vocabulary.is_fade(left, status))
-
-
-def _is_brought_back(entry: Entry, seen: Observation) -> bool:
-    """Whether a session of ours, the only one there is, lets be seen again what the person chose before they left."""
-    ours, is_gone = entry.publication, entry.shown is not None and entry.shown.is_absent
-    awaited = ours is not None and ours.holds(seen.at) and ours.is_awaited(seen.at)
-    return is_gone and awaited and seen.status == entry.beneath
 
 
 def _own_or_faded(entry: Entry, seen: Observation, vocabulary: Vocabulary, rules: Rules) -> Kind:
@@ -221,9 +175,9 @@ def _is_mine(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary
     """Whether a write of ours explains what is shown."""
     if kind is Kind.SAME or (kind is Kind.DECAY and entry.shown is not None and not entry.shown.is_absent):
         return entry.mine
-    if _is_by_signing_in(entry, seen) or _is_what_was_left(entry, seen.status, vocabulary):
+    if is_by_signing_in(entry, seen) or is_what_was_left(entry, seen.status, vocabulary):
         return True
-    if kind is Kind.ECHO and _is_brought_back(entry, seen):
+    if kind is Kind.ECHO and is_brought_back(entry, seen):
         return True
     return any(
         vocabulary.is_echo(p.written, seen.status)

@@ -1,0 +1,57 @@
+"""Revealed: what comes to light because of us, and is nobody's word: by our signing in, under a write, after a lease.
+
+The one rule: each is a question about one reading; what follows from the answer is `observe`'s.
+"""
+
+from __future__ import annotations
+
+from presence_syncd.core.entry import Entry, Observation, Publication, is_idle_variant
+from presence_syncd.core.presence import AVAILABLE, Status
+from presence_syncd.core.vocabulary import Vocabulary
+
+
+def is_by_signing_in(entry: Entry, seen: Observation) -> bool:
+    """Whether it shows because we signed in: the door that did says so, or the other one reads what was foretold."""
+    return seen.by_signing_in or (seen.status == entry.foretold and seen.at < entry.foretold_until)
+
+
+def is_revealed(publication: Publication, entry: Entry, status: Status, vocabulary: Vocabulary, now: float) -> bool:
+    """Whether it is what lay under a write of ours that is not visible yet, was taken back, or has lapsed.
+
+    The end of a lease reveals once, and soon: what shows after that the person changes.
+    """
+    over = (publication.taken_back or _has_just_lapsed(publication, entry, now)) and entry.mine
+    return (over or publication.is_awaited(now)) and any(
+        is_idle_variant(status, below) or vocabulary.is_fade(below, status)
+        for below in _beneath(publication, entry, vocabulary)
+    )
+
+
+def _beneath(publication: Publication, entry: Entry, vocabulary: Vocabulary) -> frozenset[Status]:
+    """What may lie under a write: what was seen there, or, where ours hid it for long, a client that rests since."""
+    hid = entry.mine and publication.expires_at is not None and not publication.overridden
+    rests = hid and (publication.taken_back or publication.written not in vocabulary.top)
+    return publication.before | {AVAILABLE} if rests else publication.before
+
+
+def _has_just_lapsed(publication: Publication, entry: Entry, now: float) -> bool:
+    """Whether a lease is over, and was not yet, as far as could be seen, when it was looked last."""
+    end = publication.expires_at
+    return end is not None and now >= end and entry.shown_from < end + (publication.visible_by - publication.at)
+
+
+def is_what_was_left(entry: Entry, status: Status, vocabulary: Vocabulary) -> bool:
+    """Whether the person's client is back, and shows what we wrote before it went.
+
+    Not where the service took a write since, and said that nobody is there: what it will show then is that write.
+    """
+    left, ours = entry.left, entry.publication
+    waits = ours is not None and ours.returned is not None and ours.returned.is_absent
+    return left is not None and not waits and (is_idle_variant(status, left) or vocabulary.is_fade(left, status))
+
+
+def is_brought_back(entry: Entry, seen: Observation) -> bool:
+    """Whether a session of ours, the only one there is, lets be seen again what the person chose before they left."""
+    ours, is_gone = entry.publication, entry.shown is not None and entry.shown.is_absent
+    awaited = ours is not None and ours.holds(seen.at) and ours.is_awaited(seen.at)
+    return is_gone and awaited and seen.status == entry.beneath
