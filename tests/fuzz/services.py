@@ -24,6 +24,7 @@ from presence_syncd.connectors.connector import Link, Publish, Published, Servic
 from presence_syncd.connectors.fields import LinkSettings, Secret
 from presence_syncd.connectors.flow import (
     Emit,
+    Enter,
     Flow,
     Now,
     Open,
@@ -52,7 +53,7 @@ from tests.fuzz.documents import BEMS, GRAPH, ME, SYMPHONY, UCWA, UCWA_XML, Docu
 MOST_STEPS = 400
 """Steps of one input: enough to sign in, follow, write and leave several times."""
 ODD: tuple[object, ...] = (
-    None, True, 0, -1, 10**400, -(2**63), 1e308, float("nan"), "", "--5", "\ud800", "1" * 400, "NaN", "a b\r\nc: d",
+    None, True, 0, -1, 10**400, -(2**63), 1e308, float("nan"), "", "--5", "\ud800", "1" * 2000, "NaN", "a b\r\nc: d",
     "https://elsewhere.example/", "//[", [], {}, [[]], {"a": 1}, ["Busy", None],
 )  # fmt: skip
 """What is put in place of a value."""
@@ -239,9 +240,8 @@ class Host:
             case Emit(observation):
                 _check_observation(observation)
                 return self.choices.one(list(Kind))
-            case Remember(key, value):
-                assert isinstance(key, str)
-                assert isinstance(value, str)
+            case _:
+                _check_told(step)
         return None
 
     def _authorized(self, request: Request) -> Reply:
@@ -294,6 +294,15 @@ def _check_observation(seen: Observation) -> None:
     assert seen.changed_at is None or isfinite(seen.changed_at), seen
     assert isinstance(seen.note, str | None), seen
     assert isinstance(seen.order, str | None) or abs(seen.order) < 2**64, seen
+
+
+def _check_told(step: Step) -> None:
+    match step:
+        case Enter(state, detail):
+            assert len(state + detail) < 1000, "a state repeats what a service said"
+        case Remember(key, value):
+            assert isinstance(key, str)
+            assert isinstance(value, str)
 
 
 def _check_error(error: PresenceSyncError) -> None:

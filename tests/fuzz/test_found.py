@@ -22,6 +22,9 @@ from presence_syncd.connectors.ucwa.protocol.challenge import challenge_of
 from presence_syncd.connectors.ucwa.protocol.door import MEMORY_KEY
 from presence_syncd.connectors.ucwa.protocol.link import UcwaLink
 from presence_syncd.connectors.ucwa.protocol.markup import parse_xml, write_input
+from presence_syncd.connectors.ucwa.protocol.problem import check
+from presence_syncd.connectors.ucwa.protocol.trust import Untrusted, host_of
+from presence_syncd.errors import Unavailable
 from tests.fuzz.documents import JSON, UCWA, text
 from tests.fuzz.readers import LOOKUP, READERS, read
 from tests.fuzz.services import LINKS, Anything, Choices
@@ -132,6 +135,17 @@ def test_a_poll_for_a_call_whose_time_is_over_does_not_wait_for_less_than_no_tim
     facts = {"type": "bems", "url": "https://bems.contoso.com:8082/connect", "transport": "poll"}
     polls = channel(BemsSettings.model_validate(facts), Cookies(), fallback=False)
     assert next(polls.receive(-370.0, eager=True)) == Wait(0.0)
+
+
+def test_a_code_or_a_host_of_any_length_is_told_in_a_few_words() -> None:
+    told = {"code": "x" * 5000, "subcode": "y" * 5000}
+    with pytest.raises(Unavailable) as failed:
+        check(Reply(409, JSON, text(told)), 200)
+    assert str(failed.value) == f"HTTP 409 {'x' * 100}/{'y' * 100}"
+    longest = ".".join(["a" * 60] * 4 + ["b" * 9])
+    assert host_of(f"https://{longest}/") == longest
+    with pytest.raises(Untrusted, match="a link names a host that is not a name"):
+        host_of(f"https://{longest}b/")
 
 
 RUNS = (

@@ -15,6 +15,9 @@ from presence_syncd.connectors.ucwa.protocol.markup import parse_xml
 from presence_syncd.connectors.ucwa.protocol.resource import is_theirs, is_xml
 from presence_syncd.errors import Rejected, RemoteProtocolError, ServiceError, SessionExpired, Unavailable
 
+LONGEST = 100
+"""Characters of a code that are kept: it is told to people, and the documents have none of half that length."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -81,7 +84,7 @@ def problem_of(reply: Reply) -> Problem:
         code, subcode = _xml_codes(reply) if is_xml(reply) else _json_codes(reply)
     except RemoteProtocolError:
         return Problem(reply.status)
-    return Problem(reply.status, code, subcode, theirs=True)
+    return Problem(reply.status, code[:LONGEST], subcode[:LONGEST], theirs=True)
 
 
 def _json_codes(reply: Reply) -> tuple[str, str]:

@@ -15,6 +15,8 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from presence_syncd.connectors.fields import is_loopback
 from presence_syncd.errors import Rejected
 
+LONGEST_NAME = 253
+"""Characters of a host's name (RFC 1035 §2.3.4: 255 bytes, of which two are not seen)."""
 DEFAULT_PORTS = {"https": 443, "http": 80}
 _UNCLEAN = re.compile(r"[\x00-\x20\x7f\\]")
 
@@ -53,9 +55,12 @@ def host_of(url: str) -> str:
 def normal_host(host: str) -> str:
     """Bring a host to the form that is compared. Raises Untrusted for one that is no name."""
     try:
-        return host.rstrip(".").lower().encode("idna").decode() if not is_address(host) else host.lower()
+        name = host.rstrip(".").lower().encode("idna").decode() if not is_address(host) else host.lower()
     except UnicodeError as error:
         raise Untrusted("a link names a host that is not a name") from error
+    if len(name) > LONGEST_NAME:
+        raise Untrusted("a link names a host that is not a name")
+    return name
 
 
 def is_address(host: str) -> bool:
