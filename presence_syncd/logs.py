@@ -110,5 +110,5 @@ class _Forward(logging.Handler):
 
 def get(**facts: Any) -> structlog.typing.FilteringBoundLogger:
     """A logger that carries `facts` on every line."""
-    bound = structlog.get_logger().bind(**facts)  # else each line would make a logger anew
-    return bound  # type: ignore[no-any-return]  # structlog types it as Any
+    # bound here, because an unbound one is made anew for each line
+    return structlog.get_logger().bind(**facts)  # type: ignore[no-any-return]  # structlog types it as Any

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Iterable, Mapping
-from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeAlias, TypeVar
+
+import msgspec
 
 from presence_syncd.connectors.fields import SecretRef
 from presence_syncd.core.entry import Observation
 from presence_syncd.core.presence import Status
+from presence_syncd.core.values import Value
 from presence_syncd.errors import AuthRejected, RateLimited, Rejected, RemoteProtocolError, ServiceError, Unavailable
 
 MAX_BODY = 1024 * 1024
@@ -23,8 +25,21 @@ MAX_RETRY_AFTER = 300.0
 """Longest wait a service is granted by its `Retry-After`, in seconds; a longer one is asked again then."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+HIDDEN = frozenset({"headers", "body", "windows", "text"})
+"""Fields that may hold secrets, or what people wrote."""
+
+
+class _Discreet(Value, frozen=True):
+    """A value that can be printed without telling secrets."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [(name, getattr(self, name)) for name in self.__struct_fields__ if name not in HIDDEN]
+
+
+class Request(_Discreet, frozen=True):
     """One HTTP request. `operation` names it in metrics: few, constant words.
 
     `realm` names the token it carries (see `Service.token`); None sends it bare. `timeout` is seconds for the whole
@@ -35,23 +50,22 @@ class Request:
     method: str
     url: str
     operation: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+    body: bytes | None = None
     realm: str | None = None
     timeout: float = 15.0
     max_body: int = MAX_BODY
     batch: bool = False
     own_connection: bool = False
-    windows: tuple[str, str] | None = field(default=None, repr=False)
+    windows: tuple[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(_Discreet, frozen=True):
     """One HTTP answer. Times are the daemon's seconds: when the request left, and when the answer was whole."""
 
     status: int
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    body: bytes = field(default=b"", repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
     at: float = 0.0
     started_at: float = 0.0
     url: str = ""
@@ -84,93 +98,80 @@ class Reply:
         return data
 
 
-@dataclass(frozen=True, slots=True)
-class Reveal:
+class Reveal(Value, frozen=True):
     """Ask for a secret, read anew from where it is kept. Sent back: a `Secret`."""
 
     ref: SecretRef
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Value, frozen=True):
     """Let time pass, in seconds. Sent back: True if another flow of the link woke it before."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Now:
+class Now(Value, frozen=True):
     """Ask what time it is, where no reply tells. Sent back: the daemon's seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wake:
+class Wake(Value, frozen=True):
     """Wake the link's other flows out of `Wait` and `Receive`. Sent back: None."""
 
 
-@dataclass(frozen=True, slots=True)
-class HangUp:
+class HangUp(Value, frozen=True):
     """Give up the link's own long poll, if one is out: `error` is raised where it waits. Sent back: None."""
 
     error: ServiceError
 
 
-@dataclass(frozen=True, slots=True)
-class Foretell:
+class Foretell(Value, frozen=True):
     """Say, before the request goes out, what signing in may make the place show: nobody's word. Sent back: None."""
 
     status: Status
 
 
-@dataclass(frozen=True, slots=True)
-class Emit:
+class Emit(Value, frozen=True):
     """Hand over what a pushed event, or a read, showed. Sent back: the `Kind` it was found to be."""
 
     observation: Observation
 
 
-@dataclass(frozen=True, slots=True)
-class Remember:
+class Remember(Value, frozen=True):
     """Keep a small fact over restarts (an endpoint id). Sent back: None, once it is durable."""
 
     key: str
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Enter:
+class Enter(Value, frozen=True):
     """Tell which state of its own machine the link is in now; shown by `status`. Sent back: None."""
 
     state: str
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(_Discreet, frozen=True):
     """Open the flow's own WebSocket. Sent back: a `Reply` (101 when open; else what the server said)."""
 
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     operation: str = "open"
     timeout: float = 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(_Discreet, frozen=True):
     """Send one text frame. Sent back: None. Raises Unavailable when the socket is closed."""
 
-    text: str = field(repr=False)
+    text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Receive:
+class Receive(Value, frozen=True):
     """Wait for one frame. Sent back: its text, or None after `timeout` seconds or when woken."""
 
     timeout: float
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(Value, frozen=True):
     """Close the flow's WebSocket. Sent back: None."""
 
 
@@ -181,12 +182,12 @@ T = TypeVar("T")
 Flow: TypeAlias = Generator[Step, Any, T]
 
 
-_COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
-
-
 def json_body(value: object) -> bytes:
     """Encode a request body: compact JSON in UTF-8; half a surrogate pair, which JSON can carry, becomes `?`."""
-    return _COMPACT.encode(value).encode(errors="replace")
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
 
 
 def expect(reply: Reply, *statuses: int) -> Reply:

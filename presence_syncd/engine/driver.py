@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import anyio
@@ -37,6 +37,7 @@ from presence_syncd.connectors.flow import (
 )
 from presence_syncd.core.entry import Kind, Observation
 from presence_syncd.core.presence import Status
+from presence_syncd.core.values import replace
 from presence_syncd.engine.budget import Budget, Urgency
 from presence_syncd.engine.clock import Clock
 from presence_syncd.engine.envelope import Envelopes

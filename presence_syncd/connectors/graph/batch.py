@@ -6,9 +6,10 @@ is safe, because every presence write says the whole truth. Source: graph sheet 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from presence_syncd.connectors.flow import Flow, Reply, Request, chunks, expect, json_body
 from presence_syncd.errors import RemoteProtocolError
@@ -49,7 +50,7 @@ def _part(root: str, number: int, request: Request) -> dict[str, Any]:
         "headers": dict(request.headers),
     }
     if request.body is not None:
-        part["body"] = json.loads(request.body)
+        part["body"] = msgspec.Raw(request.body)
     return part
 
 

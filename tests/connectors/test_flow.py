@@ -1,0 +1,36 @@
+"""Steps can be printed, in logs and tracebacks, without telling what they carry."""
+
+from __future__ import annotations
+
+import pytest
+from rich.pretty import pretty_repr
+
+from presence_syncd.connectors.flow import Open, Reply, Request, Send, json_body
+
+SECRET = "s3cret"  # a canary
+TOLD = {"authorization": SECRET}
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        Request("GET", "https://h/", "read", headers=TOLD, body=SECRET.encode(), windows=("ann", SECRET)),
+        Reply(200, headers=(("set-cookie", SECRET),), body=SECRET.encode()),
+        Open("wss://h/", TOLD),
+        Send(SECRET),
+    ],
+)
+def test_what_is_printed_tells_no_secret(step: object) -> None:
+    assert SECRET not in repr(step) + pretty_repr(step)
+    assert repr(step).startswith(f"{type(step).__name__}(")
+
+
+def test_a_request_says_where_it_goes() -> None:
+    assert repr(Request("GET", "https://h/", "read")).startswith(
+        "Request(method='GET', url='https://h/', operation='read'"
+    )
+
+
+def test_half_a_surrogate_pair_becomes_a_question_mark_and_nothing_else_changes() -> None:
+    assert json_body({"note": "caf\u00e9 \ud83d", "n": [1, None]}) == '{"note":"café ?","n":[1,null]}'.encode()
+    assert json_body({"note": "café", "n": [1.5, True]}) == '{"note":"café","n":[1.5,true]}'.encode()
