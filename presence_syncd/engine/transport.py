@@ -94,17 +94,21 @@ class Transport:
     ) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
         """Send over a link's own client, or straight over the pool: what a client does besides costs twice as much."""
         answer = await (self._pool.handle_async_request(_whole(request)) if client is None else _by(client, request))
+        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers.raw)
         stream = cast("httpx.AsyncByteStream", answer.stream)
         try:
-            body = _Body(answer.headers.get("content-encoding", ""), request.max_body)
+            body = _Body(_first(headers, "content-encoding"), request.max_body)
             pieces = cast("AsyncGenerator[bytes, None]", aiter(stream))
             async with aclosing(pieces) as chunks:  # else a body given up half-way stays open until it is collected
                 async for chunk in chunks:
                     body.add(chunk)
         finally:
             await stream.aclose()
-        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers.raw)
         return answer.status_code, headers, body.whole()
+
+
+def _first(headers: tuple[tuple[str, str], ...], name: str) -> str:
+    return next((value for key, value in headers if key.lower() == name), "")
 
 
 def _client(carrier: httpx.AsyncBaseTransport, cookies: CookieJar | None = None) -> httpx.AsyncClient:
