@@ -50,6 +50,7 @@ class Desk(ABC):
     emulator: Any  # each desk knows its own
     poll_within: float
     leased = False
+    signs_in_with_a_word = False
 
     def __init__(self, folder: Path, people: tuple[str, ...]) -> None:
         self.folder, self.people = folder, people
@@ -419,6 +420,7 @@ class BemsDesk(Desk):
     hosts = (f"bems.{DOMAIN}",)
     words: ClassVar = {"available": AVAILABLE, "busy": BUSY, "doNotDisturb": DND, "berightback": BRB, "away": AWAY}
     told = meanings.BEMS
+    signs_in_with_a_word = True
     numbers: ClassVar = {3500: AVAILABLE, 4800: IDLE, 6500: BUSY, 7800: IDLE_BUSY, 9500: DND, 12500: BRB, 15500: AWAY, 18000: OFFLINE, -1: UNKNOWN}  # fmt: skip
 
     def __init__(self, folder: Path, people: tuple[str, ...], rng: random.Random, clock: EmulatedClock) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 import anyio
 
@@ -264,6 +265,8 @@ class Episode:
         before = {person: invariants.lapses(world, person) for person in world.people}
         if self.tried:
             trials.forget_somebody(world, self.tried)
+        if "power" not in world.parameters.without:
+            await trials.cut_power(world, world.random(f"power {self.number}"))
         await anyio.sleep(self.rng.uniform(*SILENCE))
         for closing in closings:
             person = closing.person
@@ -290,10 +293,8 @@ async def live(world: World) -> list[Broken]:
     """Live through the hours; returns what was broken, ending with the first episode that broke something."""
     random.seed(f"{world.parameters.seed}/global")
     await world.start()
-    number = 0
-    broken: list[Broken] = []
+    numbers, broken = count(), list[Broken]()
     while not broken and world.now() < world.parameters.hours * 3600:
-        broken += await Episode(world, number).run()
+        broken += await Episode(world, next(numbers)).run()
         broken += [one for check in ALWAYS for one in check(world)]
-        number += 1
     return broken

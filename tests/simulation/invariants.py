@@ -50,13 +50,18 @@ def a_fade_overrules_nothing(world: World, person: str, word: Said, faded: str) 
 
 
 def _disagreeing(world: World, person: str, word: Said, *, crossed: bool = False, besides: str = "") -> list[str]:
-    """The services that do not show a word, as text. Where two words crossed, the own one may have been put back."""
+    """The services that do not show a word, as text.
+
+    Where two words crossed, the own one may have been put back. Where signing in says a word, and one of three (bems
+    §8), the own one is told in those since the last start.
+    """
     wrong = []
     for name in world.links(person):
         if name == besides:
             continue
         desk = world.desks[name]
-        right = desk.right(person, word.status) if crossed or name != word.desk else frozenset()
+        retold = crossed or (desk.signs_in_with_a_word and word.at < world.started_at)
+        right = desk.right(person, word.status) if retold or name != word.desk else frozenset()
         right |= {word.status} if name == word.desk else set()
         is_ours = name == word.desk or world.direction(person, name) != "read"
         if right and is_ours and desk.shown(person) not in right:

@@ -44,6 +44,12 @@ def forget_somebody(world: World, rng: Random) -> None:
             desk.emulator.faults.add(answer)
 
 
+async def cut_power(world: World, rng: Random) -> None:
+    """Kill the daemon while all is quiet, now and then: what it wrote before it must know, and keep, after."""
+    if rng.random() < 0.5:
+        await world.kill(rng.uniform(0.0, 5.0))
+
+
 async def siesta(world: World, rng: Random, words: list[Said], bound: float) -> list[Broken]:
     """Everybody idles, and then leaves, in a service where they have not said their word: that is no word."""
     naps = [(word, desk) for word in words if (desk := _rests_in(world, rng, word))]

@@ -131,7 +131,7 @@ class World:
             person: draw_account(person, self.desks, self.random, parameters.without) for person in self.people
         }
         self.configured = dict.fromkeys(self.people, True)
-        self.wall_offset, self.life = 0.0, 0
+        self.wall_offset, self.life, self.started_at = 0.0, 0, 0.0
         self.daemon: Daemon | None = None
         self._sleepy: dict[tuple[str, str], float] = {}
         self._switch = anyio.Lock()
@@ -186,7 +186,7 @@ class World:
 
     async def start(self) -> None:
         """Start the daemon."""
-        self.life += 1
+        self.life, self.started_at = self.life + 1, self.now()
         self.note(f"start {self.life}")
         self.cable = Cable(self.network)
         self.store = CrashStore(self.disk, self.random(f"store {self.life}"))
