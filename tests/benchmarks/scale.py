@@ -18,6 +18,8 @@ from presence_syncd.report import Report
 from presence_syncd.store.sqlite import SqliteStore
 from tests.benchmarks.desk import all_listen, asked, config, lags, live, quantile, resident, running
 
+SETTLED = 3.0
+"""Seconds for what a reload leaves to be done."""
 CHANGING, LEAST = 0.01, 4.0
 """Part of the people who change in a second, and the least number of changes."""
 
@@ -81,6 +83,7 @@ async def _watched(daemon: Daemon, settings: Config) -> dict[str, float]:
 async def _changing(daemon: Daemon, base: str, size: int, seconds: float) -> dict[str, float]:
     """Seconds from an event to its acceptance by the other services, while some change; CPU and commits for it."""
     assert isinstance(daemon.store, SqliteStore)
+    await anyio.sleep(SETTLED)
     await asked(base, "/-/changes", {"changes": max(LEAST, size * CHANGING)})
     await anyio.sleep(1)
     commits, cpu, start = daemon.store.commits, time.process_time(), time.perf_counter()
