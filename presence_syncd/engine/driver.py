@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
+from weakref import WeakSet
 
 import anyio
 import httpx
@@ -58,6 +59,7 @@ class Place(Protocol):
     async def remember(self, key: str, value: str) -> None: ...
     def alive(self, at: float) -> None: ...
     def enter(self, state: str, detail: str) -> None: ...
+    def try_now(self) -> None: ...
     def wake(self) -> None: ...
     async def woken(self, seconds: float) -> bool: ...
     def bell(self) -> anyio.Event: ...
@@ -100,7 +102,8 @@ class Driver:
         metrics: Metrics,
     ) -> None:
         self.service, self.transport, self.budget, self.clock = service, transport, budget, clock
-        self.tokens = Tokens(self._token, clock)
+        self.tokens = Tokens(self._token, clock, self._let_in)
+        self._turned_away: dict[str, WeakSet[Place]] = {}
         self._reveal, self._metrics = reveal, metrics
         self._polls: dict[Place, Held] = {}
         self._envelopes = Envelopes(service.traits.batch_size, budget, self._send_envelope)
@@ -161,15 +164,30 @@ class Driver:
             run.witness.check()
         if request.realm is None:
             return await self._send(request, run)
-        token = await self.tokens.present(run.holder, request.realm)
+        token = await self._admitted(self.tokens.present(run.holder, request.realm), request.realm, run)
         reply = await self._send(_bearing(request, token), run)
         if not run.holder.is_refusal(reply):
             return reply
-        token = await self.tokens.replaced(run.holder, request.realm, token, reply)
+        again = self.tokens.replaced(run.holder, request.realm, token, reply)
+        token = await self._admitted(again, request.realm, run)
         reply = await self._send(_bearing(request, token), run)
         if run.holder.is_refusal(reply):
             raise AuthRejected(f"a fresh token is refused (HTTP {reply.status})", retry_after=60.0)
         return reply
+
+    async def _admitted(self, asking: Awaitable[Token], realm: str, run: Run) -> Token:
+        """The token, once it is there; whoever is refused is remembered, to be let try when it can be had again."""
+        try:
+            return await asking
+        except AuthRejected:
+            if run.place is not None:
+                self._turned_away.setdefault(realm, WeakSet()).add(run.place)
+            raise
+
+    def _let_in(self, realm: str) -> None:
+        """Let all try at once whom the realm refused: their own back-off may be hours by now."""
+        for place in self._turned_away.pop(realm, ()):
+            place.try_now()
 
     async def _send(self, request: Request, run: Run) -> Reply:
         if request.batch and self.service.traits.batch_size > 1:

@@ -45,7 +45,7 @@ Remembering = Callable[[str, str, str], Awaitable[None]]
 """Keeps (service name, key, value) for the account."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Placed:
     """One link of one account.
 
@@ -116,6 +116,7 @@ class Placed:
         """Let what waits after trouble be tried at once; whether it works is seen then."""
         self.trouble.try_now()
         self.hearing.try_now()
+        self.board.ring()
 
     def emit(self, observation: Observation) -> Kind:
         """Put a reading on the board."""

@@ -89,10 +89,10 @@ Run = Callable[[Flow[Token], Holder, Witness], Awaitable[Token]]
 
 
 class Tokens:
-    """The tokens of one service's realms. `run` carries out a token flow."""
+    """The tokens of one service's realms. `run` carries out a token flow; `opens` hears of each realm that got one."""
 
-    def __init__(self, run: Run, clock: Clock) -> None:
-        self._run, self._clock = run, clock
+    def __init__(self, run: Run, clock: Clock, opens: Callable[[str], None] = lambda _name: None) -> None:
+        self._run, self._clock, self._opens = run, clock, opens
         self._realms: dict[str, _Realm] = {}
 
     async def present(self, holder: Holder, name: str) -> Token:
@@ -145,6 +145,7 @@ class Tokens:
         realm.token, realm.got_at, realm.challenge = token, self._clock.now(), None
         realm.closed_until, realm.failures, realm.error = 0.0, 0, None
         realm.final, realm.digest = None, None
+        self._opens(name)
         return token
 
     def _close(self, realm: _Realm, error: ServiceError, witness: Witness) -> None:

@@ -208,6 +208,29 @@ async def test_our_lease_is_taken_back_when_the_person_speaks_there() -> None:
         assert running.events("retracted") == 1
 
 
+async def test_when_refused_credentials_work_again_all_who_rest_on_them_try_at_once() -> None:
+    left, right = Desk(), Desk(password="new")
+    async with engine({"left": left, "right": right}) as running:
+        seldom = replace(TRAITS, poll_every=600.0)
+        drivers = [
+            running.driver(DeskService(name, seldom, realm)) for name, realm in (("left", None), ("right", "all"))
+        ]
+        accounts = [running.account(name, drivers) for name in ("ann", "ben", "cleo")]
+        for account in accounts:
+            left.shown[account.name] = "Busy"
+            running.tasks.start_soon(account.run)
+        await anyio.sleep(2 * 3600)
+        links = [account.links[1] for account in accounts]
+        assert all(link.hearing.is_parked for link in links)
+        rests = sorted(max(link.hearing.retry_at, link.trouble.retry_at) - running.clock.now() for link in links)
+        running.secrets["DESK_PASSWORD"] = "new"
+        accounts[0].links[1].try_now()
+        await anyio.sleep(30)
+        assert rests[0] > 300  # so none of the others came by itself
+        assert right.shown == dict.fromkeys(("ann", "ben", "cleo"), "Busy")
+        assert not any(link.hearing.error or link.trouble.error for link in links)
+
+
 @pytest.mark.parametrize("how", ["refuses", "silent"])
 async def test_trouble_with_one_desk_is_waited_out_without_hurry(how: str) -> None:
     left, right = _desks()
