@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--jobs", type=int, default=1, help="processes")
     options.add_argument("--engine", choices=("asyncio", "trio"), default="asyncio", help="whose virtual time")
     options.add_argument("--services", type=names, default=frozenset(), help="only these, such as teams,symphony")
-    options.add_argument("--without", type=names, default=frozenset(), help="kinds of faults left out, such as clock")
+    options.add_argument("--without", type=names, default=frozenset(), help="left out: kinds of faults, or of trials")
     options.add_argument("--sabotage", choices=("", *BUGS, "all"), default="", help="put a bug in, to see it found")
     options.add_argument("--corpus", action="store_true", help="run the seeds of all bugs found so far")
     options.add_argument("--trace", action="store_true", help="print the trace's last lines where something broke")

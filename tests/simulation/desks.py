@@ -92,6 +92,10 @@ class Desk(ABC):
         """What a word that was written says, if it is one."""
         return self.words.get(word.rpartition(" ")[2])
 
+    def wakes_as(self, person: str) -> Status | None:
+        """What shows as soon as an idle person types again, so that to choose it says nothing more (mapping §1)."""
+        return self.shown(person).awake if self.seats.get(person) is False else None
+
     def is_hidden(self, person: str, status: Status) -> bool:
         """Whether nobody could tell that the person says `status` here now: it shows, or the service does such things."""
         shown = self.shown(person)
@@ -319,6 +323,11 @@ class SymphonyDesk(Desk):
     def shown(self, person: str) -> Status:
         """What the pod shows."""
         return meanings.SYMPHONY_READS[self.emulator.shown(self.id(person))]
+
+    def wakes_as(self, person: str) -> Status | None:
+        """The category lies beneath."""
+        category = meanings.SYMPHONY_READS[self.emulator.people[self.id(person)].category]
+        return category if self.seats.get(person) is False else None
 
     def written(self, write: Any) -> tuple[str, str]:
         """A category set through the API."""

@@ -246,10 +246,10 @@ class Episode:
         ]
         if not legal:
             return [], False
-        number = self.rng.choice(legal)
+        number, wakes_as = self.rng.choice(legal), desk.wakes_as(person)
         said = self.world.act(Act(self.world.now(), person, name, "say", (number + 0.5) / len(words)))
         meant = desk.words[words[number]]
-        return [Said(self.world.now(), name, person, meant)], said is not None and said.status == meant
+        return [Said(self.world.now(), name, person, meant)], said is not None and said.status == meant != wakes_as
 
     def _like_ours(self, person: str, name: str) -> set[Status]:
         """What looks like our own last word there, which may still wait for its person, or like what idleness makes of it."""
