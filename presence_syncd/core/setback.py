@@ -27,7 +27,7 @@ AHEAD = {Entry: ("foretold_until",), Word: (), Publication: ("visible_by", "late
 def not_ahead(view: View, now: float) -> View:
     """The view, moved back as a whole if anything in it happened after `now` (daemon's seconds)."""
     ahead = max((at for entry in view.entries.values() for at in _happened(entry)), default=now) - now
-    return view if ahead <= 0 else _moved_view(view, -ahead)
+    return view if ahead <= 0 else _moved_view(view, -ahead, now)
 
 
 def _happened(entry: Entry) -> Iterator[float]:
@@ -39,20 +39,25 @@ def _happened(entry: Entry) -> Iterator[float]:
             yield from (at for at in times if at is not None)
 
 
-def _moved_view(view: View, by: float) -> View:
+def _moved_view(view: View, by: float, now: float) -> View:
     pin = replace(view.pin, until=view.pin.until + by) if view.pin else None
-    entries = {domain: _moved_entry(entry, by) for domain, entry in view.entries.items()}
+    entries = {domain: _moved_entry(entry, by, now) for domain, entry in view.entries.items()}
     return replace(view, entries=entries, pin=pin, frozen_until=view.frozen_until + by)
 
 
-def _moved_entry(entry: Entry, by: float) -> Entry:
+def _moved_entry(entry: Entry, by: float, now: float) -> Entry:
     return replace(
         _moved(entry, by),
         word=_moved(entry.word, by) if entry.word else None,
-        publication=_moved(entry.publication, by) if entry.publication else None,
+        publication=_due(_moved(entry.publication, by), now) if entry.publication else None,
         earlier=tuple(_moved(publication, by) for publication in entry.earlier),
         writes=tuple(at + by for at in entry.writes),
     )
+
+
+def _due(publication: Publication, now: float) -> Publication:
+    """How long ago it was nobody knows, so that a lease may be nearly over: it is renewed at once."""
+    return publication if publication.refresh_at is None else replace(publication, refresh_at=now)
 
 
 def _moved(value: T, by: float) -> T:

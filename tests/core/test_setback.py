@@ -60,13 +60,21 @@ def test_a_view_of_the_future_is_moved_back_as_a_whole() -> None:
         600.0,
         accepted_at=301.0,
         confirmed_at=305.0,
-        refresh_at=500.0,
+        refresh_at=400.0,
         expires_at=700.0,
         late_until=650.0,
     )
     assert entry.earlier[0].at == 100.0
     assert moved.pin == Pin(BUSY, 1400.0)
     assert moved.frozen_until == 800.0
+
+
+def test_a_lease_of_unknown_age_is_renewed_at_once_and_what_is_none_is_not() -> None:
+    """How long the daemon was down cannot be told: a lease taken for younger than it is would lapse."""
+    forever = replace(ENTRY, publication=replace(PUBLICATION, refresh_at=None, expires_at=None))
+    moved = not_ahead(View({"teams": ENTRY, "symphony": forever}), 400.0)
+    due = {name: entry.publication.refresh_at for name, entry in moved.entries.items() if entry.publication}
+    assert due == {"teams": 400.0, "symphony": None}
 
 
 def test_readings_are_heard_at_once_after_the_clock_was_set_back() -> None:
