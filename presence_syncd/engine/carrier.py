@@ -21,12 +21,12 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 CONNECT = 5.0
-"""Seconds for a place in the pool and a connection, the proxy's and TLS included."""
+"""Seconds for a connection, TLS included. The wait for a place in the pool is not counted: it is no fault of theirs."""
 LONGEST_LINE = 65536
 """Bytes of a header: a Kerberos token is that long (MS-KILE 3.3.5.6.4), and aiohttp's 8190 are too few."""
 NOTHING_ADDED = ("accept", "accept-encoding", "content-type", "user-agent")
 """Headers that aiohttp would add."""
-PATIENCE = aiohttp.ClientTimeout(total=None, connect=CONNECT, sock_connect=None, sock_read=None)
+PATIENCE = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=CONNECT, sock_read=None)
 
 
 class Carrier(httpx.AsyncBaseTransport):

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from itertools import chain
 
 import anyio
+import anyio.lowlevel
 from structlog.typing import FilteringBoundLogger
 
 from presence_syncd.connectors.flow import chunks
@@ -22,6 +24,8 @@ from presence_syncd.errors import ServiceError
 
 SOON = 0.2
 """Seconds from a newcomer to the sweep that reads it."""
+AT_A_TIME = 100
+"""People who are handed their reading before others get a turn."""
 
 
 class Feed:
@@ -87,10 +91,11 @@ class Feed:
             return
         seen = await self.driver.run(service.sweep([same[0].link for same in links]), service, Urgency.SWEEP)
         self.live_at = self._clock.now()
-        for same in links:
-            for link in same:
+        for some in chunks(links, AT_A_TIME):
+            for link in chain.from_iterable(some):
                 if (observation := seen.get(link.link.key)) is not None:
                     _hand_over(link, observation)
+            await anyio.lowlevel.checkpoint()  # or hundreds would wait while hundreds are handed over
 
 
 def _hand_over(link: Placed, observation: Observation) -> None:

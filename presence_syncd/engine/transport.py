@@ -26,8 +26,10 @@ from presence_syncd.engine.clock import Clock
 from presence_syncd.engine.windows import WindowsAuth
 from presence_syncd.errors import Rejected, RemoteProtocolError, Unavailable
 
-POOL = httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=55.0)
-"""A service's shared pool: as many of our requests as a service needs to see at once."""
+AT_ONCE = 32
+"""Requests of ours that a service needs to see at once."""
+POOL = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE, keepalive_expiry=55.0)
+"""A service's shared pool."""
 ALONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=55.0)
 """The pool of one link's long poll."""
 ALWAYS = {"accept": "*/*", "accept-encoding": "gzip", "connection": "keep-alive", "user-agent": "presence-syncd"}
@@ -53,6 +55,7 @@ class Transport:
     def __init__(self, carrier: Carrier, clock: Clock) -> None:
         self._carrier, self._clock = carrier, clock
         self._pool = carrier(POOL)
+        self._places = anyio.Semaphore(AT_ONCE, fast_acquire=True)
 
     def shared(self) -> httpx.AsyncClient:
         """A client over everybody's connections. It keeps no cookies: one's session must not become another's."""
@@ -76,6 +79,24 @@ class Transport:
         if request.windows is not None and client is None:
             async with self.alone() as single:  # the handshake belongs to one connection
                 return await self.send(request, single)
+        if client is not None:
+            return await self._send(request, client)
+        await self._take_place(request.timeout)
+        try:
+            return await self._send(request, None)
+        finally:
+            self._places.release()
+
+    async def _take_place(self, seconds: float) -> None:
+        """Wait until fewer requests are under way: the time a service has for its answer begins only then."""
+        try:
+            with anyio.fail_after(seconds):
+                await self._places.acquire()
+        except TimeoutError as error:
+            said = f"{AT_ONCE} requests are under way, and none was answered within {seconds:g} s"
+            raise Unavailable(said) from error
+
+    async def _send(self, request: Request, client: httpx.AsyncClient | None) -> Reply:
         started_at = self._clock.now()
         try:
             with anyio.fail_after(request.timeout):
@@ -117,7 +138,7 @@ def _client(carrier: httpx.AsyncBaseTransport, cookies: CookieJar | None = None)
 
 async def _by(client: httpx.AsyncClient, request: Request) -> httpx.Response:
     """Send over a client, with its cookies, and sign in to Windows on the way where that is asked for."""
-    timeout = httpx.Timeout(request.timeout, connect=CONNECT, pool=CONNECT)
+    timeout = httpx.Timeout(request.timeout, connect=CONNECT)
     whole = client.build_request(
         request.method, request.url, content=request.body, headers=dict(request.headers), timeout=timeout
     )
@@ -141,7 +162,7 @@ def _url(text: str) -> httpx.URL:
 
 @lru_cache(maxsize=256)
 def _timeouts(seconds: float) -> dict[str, float | None]:
-    return httpx.Timeout(seconds, connect=CONNECT, pool=CONNECT).as_dict()
+    return httpx.Timeout(seconds, connect=CONNECT).as_dict()
 
 
 class _Body:

@@ -14,7 +14,7 @@ import pytest
 
 from presence_syncd.connectors.flow import Reply, Request
 from presence_syncd.engine.clock import Clock
-from presence_syncd.engine.transport import Transport, network, refuse_plain, trust
+from presence_syncd.engine.transport import AT_ONCE, Transport, network, refuse_plain, trust
 from presence_syncd.errors import Rejected, RemoteProtocolError, ServiceError, Unavailable
 from tests.virtual.backends import anyio_backend  # noqa: F401  # a fixture
 from tests.virtual.network import Host, Network
@@ -136,6 +136,39 @@ async def test_a_bomb_is_never_unpacked_beyond_the_limit() -> None:
 async def test_what_cannot_be_decoded_is_a_protocol_error(script: Script) -> None:
     with pytest.raises(RemoteProtocolError):
         await _ask(script)
+
+
+async def test_the_time_of_a_request_begins_when_there_is_a_place_for_it() -> None:
+    replies: list[Reply] = []
+
+    async def ask(transport: Transport) -> None:
+        replies.append(await transport.send(Request("GET", "https://host/", "ask", timeout=5.0)))
+
+    async with _reached(Script(b"x", pause=3.0)) as (transport, _), anyio.create_task_group() as asking:
+        for _ in range(2 * AT_ONCE):
+            asking.start_soon(ask, transport)
+    assert len(replies) == 2 * AT_ONCE
+    assert max(reply.at for reply in replies) >= 6
+    assert max(reply.at - reply.started_at for reply in replies) < 4
+
+
+async def test_nobody_waits_for_ever_for_a_place() -> None:
+    said: list[str] = []
+
+    async def ask(transport: Transport) -> None:
+        try:
+            await transport.send(Request("GET", "https://host/", "ask", timeout=5.0))
+        except Unavailable as error:
+            said.append(str(error))
+
+    async with _reached(Script(b"x", pause=1000.0)) as (transport, _), anyio.create_task_group() as asking:
+        for _ in range(AT_ONCE):
+            asking.start_soon(ask, transport)
+        await anyio.sleep(0.1)
+        with pytest.raises(Unavailable, match="none was answered within 1 s"):
+            await transport.send(Request("GET", "https://host/", "ask", timeout=1.0))
+        assert not said
+    assert said == ["no answer within 5 s"] * AT_ONCE
 
 
 async def test_a_redirect_is_an_answer() -> None:
