@@ -168,6 +168,8 @@ class Entry(Value, frozen=True):
         shown = self.shown
         if shown is None or self.mine or shown.idle or shown.availability not in PRESENT:
             return False
+        if self.word is not None and self.word.faded is not None:  # we put back awake, after a pin, what had faded
+            return False
         fades = shown.availability is Availability.AVAILABLE
         said = self.word is not None and now - self.word.at <= evidence
         return (fades or said) and self.is_live(now, evidence)

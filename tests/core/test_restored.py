@@ -9,6 +9,7 @@ from presence_syncd.core.observe import observe
 from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, Status
 from presence_syncd.core.publication import Accepted, accept, begin
 from presence_syncd.core.reconcile import Reason, Sink, is_proven, reconcile
+from presence_syncd.core.values import replace
 from presence_syncd.core.view import Rules, View
 
 RULES = Rules(settle=0.0, settle_fade=0.0)
@@ -20,9 +21,10 @@ def seen(view: View, status: Status, at: float) -> View:
     return observe(view, "symphony", Observation(status, str(status), at, at), WORDS, RULES)[0]
 
 
-def after_a_pin() -> View:
-    """Available, said in Symphony; pinned busy there by us; unpinned, and written back."""
+def after_a_pin(faded: Status | None = None) -> View:
+    """Available, said in Symphony, and perhaps faded; pinned busy there by us; unpinned, and written back."""
     view = seen(View({"symphony": Entry(), "teams": Entry()}, START), AVAILABLE, START + 1)
+    view = seen(view, faded, START + 2) if faded else view
     view = accept(begin(view, "symphony", "BUSY", BUSY, 45.0, START + 5), "symphony", Accepted(shown=BUSY), START + 6)
     view = begin(view, "symphony", "AVAILABLE", AVAILABLE, 45.0, START + 9, restores=True)
     return accept(view, "symphony", Accepted(shown=AVAILABLE, expires_in=300.0, refresh_in=200.0), START + 10)
@@ -35,6 +37,13 @@ def test_what_is_written_back_is_the_persons_and_proves_them_elsewhere() -> None
         assert composed is not None
         assert composed.domain == "symphony"
         assert is_proven(view, composed, "teams", RULES, START + 13)
+
+
+def test_what_had_faded_before_a_pin_and_is_written_back_awake_proves_nobody_there() -> None:
+    view = seen(after_a_pin(faded=replace(AVAILABLE, idle=True)), AVAILABLE, START + 12)
+    composed = compose(view, RULES, START + 13)
+    assert composed is not None
+    assert not is_proven(view, composed, "teams", RULES, START + 13)
 
 
 def test_read_back_after_something_else_was_shown_it_is_theirs_too() -> None:
