@@ -9,6 +9,9 @@ from presence_syncd.core.entry import Entry, Observation, Publication, is_idle_v
 from presence_syncd.core.presence import AVAILABLE, Status
 from presence_syncd.core.vocabulary import Vocabulary
 
+SOON = 300.0
+"""Seconds after its end, at most, in which a lease reveals what lay beneath: Graph may take as long (mapping §4)."""
+
 
 def is_by_signing_in(entry: Entry, seen: Observation) -> bool:
     """Whether it shows because we signed in: the door that did says so, or the other one reads what was foretold."""
@@ -36,8 +39,8 @@ def _beneath(publication: Publication, entry: Entry, vocabulary: Vocabulary) -> 
 
 def _has_just_lapsed(publication: Publication, entry: Entry, now: float) -> bool:
     """Whether a lease is over, and was not yet, as far as could be seen, when it was looked last."""
-    end = publication.expires_at
-    return end is not None and now >= end and entry.shown_from < end + (publication.visible_by - publication.at)
+    end, soon = publication.expires_at, min(publication.visible_by - publication.at, SOON)
+    return end is not None and now >= end and entry.shown_from < end + soon
 
 
 def is_what_was_left(entry: Entry, status: Status, vocabulary: Vocabulary) -> bool:

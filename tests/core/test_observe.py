@@ -7,6 +7,7 @@ import pytest
 from presence_syncd.connectors.symphony import wire
 from presence_syncd.core.entry import Kind, is_older
 from presence_syncd.core.presence import AVAILABLE, BUSY
+from presence_syncd.core.publication import leave
 from presence_syncd.core.reconcile import Reason
 from presence_syncd.core.view import Compose, Direction, Rules
 from tests.core.desk import Desk
@@ -181,6 +182,19 @@ def test_a_client_that_comes_back_with_another_word_means_it() -> None:
     desk.see("skype", "offline", 100)
     assert desk.see("skype", "dnd", 9000) is Kind.OWN
     assert desk.entry("skype").left is None
+
+
+@pytest.mark.parametrize(("back_at", "kind"), [(2600, Kind.ECHO), (3000, Kind.OWN)])
+def test_a_farewell_reveals_what_lay_beneath_for_minutes_however_long_the_lease_was(back_at: float, kind: Kind) -> None:
+    desk = Desk("session", "symphony")
+    desk.sink("session", leased=True)
+    desk.start(session="busy", symphony="busy")
+    desk.see("symphony", "available", 10)
+    desk.write("session", 10, refresh_in=2900, expires_in=3600)
+    desk.see("session", "available", 15)
+    desk.view = leave(desk.view, "session", 2500)
+    desk.see("session", "available+idle", back_at - 5)
+    assert desk.see("session", "busy", back_at) is kind
 
 
 def test_what_our_own_session_lets_be_seen_again_is_neither_a_word_nor_a_proof() -> None:
