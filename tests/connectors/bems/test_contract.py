@@ -62,6 +62,9 @@ class Spot:
     def enter(self, state: str, detail: str) -> None:
         assert "gd-" not in state + detail, "no token is shown"
 
+    def try_now(self) -> None:
+        self.wake()
+
     def wake(self) -> None:
         self._bell.set()
         self._bell = anyio.Event()

@@ -97,6 +97,9 @@ class Bench:
     def enter(self, state: str, detail: str) -> None:
         self.states.append((state, detail))
 
+    def try_now(self) -> None:
+        self.wake()
+
     def wake(self) -> None:
         self._bell.set()
         self._bell = anyio.Event()
