@@ -260,10 +260,10 @@ class Daemon:
         account = self.tasks.get(settings.name)
         if account is None:
             return
-        parked = [link for link in account.links if link.trouble.is_parked or link.hearing.is_parked]
-        for link in parked:
-            link.try_now()
-        if parked or fresh != account.board.rules:
+        for link in account.links:
+            if link.trouble.is_parked or link.hearing.is_parked:
+                link.try_now()
+        if fresh != account.board.rules:
             account.board.rules = fresh
             account.board.ring()
 

@@ -118,7 +118,7 @@ class Wake(Value, frozen=True):
     """Wake the link's other flows out of `Wait` and `Receive`. Sent back: None."""
 
 
-class HangUp(Value, frozen=True):
+class HangUp(Value, frozen=True, gc=True):  # the frames of the error's traceback may hold it: a cycle
     """Give up the link's own long poll, if one is out: `error` is raised where it waits. Sent back: None."""
 
     error: ServiceError

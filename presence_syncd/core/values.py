@@ -1,7 +1,7 @@
 """What the values of the core are made of: records that never change, compared by what they hold.
 
-The one rule: a value is replaced, never changed. It holds no way back to what holds it (nothing here has a cycle), so
-the collector need not look at it.
+The one rule: a value is replaced, never changed. It holds no way back to what holds it, so the collector need
+not look at it; the one that may (an error with its traceback) says `gc=True`.
 
 Why msgspec: a frozen dataclass of twenty fields takes ten times as long to make, and every reading makes one. msgspec
 (0.22) reads and writes the same JSON, checking types, several times as fast as what we had.

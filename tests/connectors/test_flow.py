@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 from rich.pretty import pretty_repr
 
-from presence_syncd.connectors.flow import Open, Reply, Request, Send, json_body
+from presence_syncd.connectors.flow import HangUp, Open, Reply, Request, Send, json_body
+from presence_syncd.errors import Unavailable
 
 SECRET = "s3cret"  # a canary
 TOLD = {"authorization": SECRET}
@@ -29,6 +33,18 @@ def test_a_request_says_where_it_goes() -> None:
     assert repr(Request("GET", "https://h/", "read")).startswith(
         "Request(method='GET', url='https://h/', operation='read'"
     )
+
+
+def test_an_error_that_was_handed_on_does_not_stay_for_ever() -> None:
+    def hang_up() -> weakref.ref[Unavailable]:
+        error = Unavailable("gone")
+        step = HangUp(error)
+        vars(error)["handed_on_by"] = step  # as the frames of its traceback do
+        return weakref.ref(error)
+
+    left = hang_up()
+    gc.collect()
+    assert left() is None
 
 
 def test_half_a_surrogate_pair_becomes_a_question_mark_and_nothing_else_changes() -> None:
