@@ -15,6 +15,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from presence_syncd.connectors.emulation import Answer
 from presence_syncd.connectors.flow import Enter, Flow, Now, Remember, Reply, Request
 from presence_syncd.connectors.ucwa.protocol.channel import with_timers
+from presence_syncd.connectors.ucwa.protocol.history import RECREATE
 from presence_syncd.errors import AuthRejected, Rejected, ServiceError, SessionExpired, Unavailable
 from tests.connectors.ucwa.bench import JSON, SIP, Bench, bench, problem, started
 from tests.connectors.ucwa.network import Impatient
@@ -450,6 +451,7 @@ async def test_a_loss_met_by_a_write_ends_the_parked_poll_at_once() -> None:
         await anyio.sleep(8)
         assert (b.emulator.shown(SIP), b.last) == ("Busy", "Busy")
         assert created(b) == 2
+        assert len(b.link.membership.history._recreations._times) == 1
 
 
 async def test_a_loss_met_by_many_at_once_counts_once() -> None:
@@ -487,6 +489,66 @@ async def test_a30_a_410_met_by_many_at_once_parks_once() -> None:
             for _ in range(3):
                 tasks.start_soon(_tries, b)
         assert b.link.membership.history.count("park") == 1
+
+
+async def test_a30_a_410_met_while_the_poll_waits_after_trouble_parks_it_too() -> None:
+    async with started() as b:
+        b.emulator.faults.add(Answer(503, path="events$", times=0))
+        await anyio.sleep(300)
+        b.emulator.end_applications("TooManyApplications")
+        with pytest.raises(Rejected):
+            await b.publish("Busy")
+        b.emulator.faults.clear()
+        await anyio.sleep(600)
+        assert isinstance(b.parked, Rejected)
+        assert b.state == "parked"
+        assert created(b) == 1
+        await anyio.sleep(900)
+        assert created(b) == 2
+
+
+async def test_a30_a_410_that_has_its_patience_has_it_while_the_poll_waits_after_trouble_too() -> None:
+    async with started() as b:
+        b.emulator.faults.add(Answer(503, {"retry-after": "10"}, path="events$", times=0))
+        await b.net.cut()
+        await anyio.sleep(5)
+        for _ in range(8):
+            b.link.membership.history.again("inactive", RECREATE, Unavailable("scripted"))
+        b.emulator.end_applications("InactiveApplicationExpired")
+        with pytest.raises(Unavailable):
+            await b.publish("Busy")
+        await anyio.sleep(800)
+        assert created(b) == 1
+        await anyio.sleep(120)
+        assert created(b) == 2
+
+
+async def test_a_flow_that_comes_late_leaves_the_link_parked() -> None:
+    async with started() as b:
+        b.emulator.faults.add(JSON({"availability": "Busy"}, method="GET", path="me/presence$", delay=20))
+        b.emulator.client(SIP, "Busy")
+        await anyio.sleep(8)
+        session = b.link.membership.session
+        assert session is not None
+        session.inbox.read_all(b.link.membership.at)
+        b.emulator.end_applications("TooManyApplications")
+        await anyio.sleep(5)
+        assert b.state == "parked"
+        await anyio.sleep(60)
+        assert b.last == "Busy"
+        assert [state for state, _ in b.states[-3:]] == ["parked", "sync", "parked"]
+        assert b.link.membership.history.count("park") == 1
+
+
+async def test_a32_forbidden_met_by_two_at_once_is_met_once() -> None:
+    async with started() as b:
+        b.emulator.faults.add(*2 * [problem(403, "Forbidden", "None", method="POST", path="me/presence$", delay=1)])
+        async with anyio.create_task_group() as tasks:
+            for _ in range(2):
+                tasks.start_soon(_tries, b)
+        await anyio.sleep(60)
+        assert b.parked is None
+        assert b.state == "listen"
 
 
 async def _tries(b: Bench) -> None:

@@ -47,7 +47,7 @@ class Follower:
             if session is None:
                 yield Wait(IDLE)
                 continue
-            went_well, wait = yield from self.membership.guarded(self._turn(session))
+            went_well, wait = yield from self.membership.guarded(self._turn(session), session)
             yield Wait(wait)
             if went_well:
                 return

@@ -55,12 +55,8 @@ class UcwaLink(Link):
 
     def watch(self) -> Flow[None]:
         """Be in, and follow the event channel until the session is over; always raises."""
-        return (yield from self.membership.guarded(self._watch()))
-
-    def _watch(self) -> Flow[None]:
         self.membership.unpark()  # it is not run again before the park is over, or an operator wants it
-        session = yield from self.membership.join()
-        yield from self.listener.listen(session)
+        yield from self.membership.inside(self.listener.listen)
 
     def companions(self) -> tuple[Callable[[], Flow[None]], ...]:
         """What runs beside `watch`: the reads its events ask for."""
@@ -68,10 +64,9 @@ class UcwaLink(Link):
 
     def read(self) -> Flow[Observation]:
         """Read the presence as it is shown now."""
-        return (yield from self.membership.guarded(self._read()))
+        return (yield from self.membership.inside(self._read))
 
-    def _read(self) -> Flow[Observation]:
-        session = yield from self.membership.join()
+    def _read(self, session: Session) -> Flow[Observation]:
         for _ in range(FIRST_POLLS):
             if session.available or session.contact or session.blind or session.listening:
                 break
@@ -83,11 +78,10 @@ class UcwaLink(Link):
 
     def publish(self, publish: Publish) -> Flow[Published]:
         """Set the presence, making the application available with the same word where it is not."""
-        return (yield from self.membership.guarded(self._publish(publish)))
-
-    def _publish(self, publish: Publish) -> Flow[Published]:
         self._refuse(publish)
-        session = yield from self.membership.join()
+        return (yield from self.membership.inside(lambda session: self._publish(session, publish)))
+
+    def _publish(self, session: Session, publish: Publish) -> Flow[Published]:
         try:
             yield from self._write(session, publish)
         except NotAvailable as error:
@@ -120,14 +114,14 @@ class UcwaLink(Link):
         """Reset the presence, if what is set is ours; nothing of ours lies under what the person sets here."""
         session, wrote, self._wrote = self.membership.session, self._wrote, None
         if not overridden and wrote is not None and session is not None and session.available:
-            yield from self.membership.guarded(write_presence(session, None))
+            yield from self.membership.guarded(write_presence(session, None), session)
 
     def keep_alive(self, *, present: bool) -> Flow[float]:
         """Report activity while the person is proven there; without proof the server lets the state fade."""
         session = self.membership.session
         if not present or session is None or not session.available or "reportMyActivity" not in session.links:
             return UNPROVEN_EVERY
-        return (yield from self.membership.guarded(self._report(session)))
+        return (yield from self.membership.guarded(self._report(session), session))
 
     def _report(self, session: Session) -> Flow[float]:
         try:

@@ -98,7 +98,7 @@ class Listener:
                 yield from self.poll(session)
         finally:
             session.listening = False
-        raise SessionExpired("the application was given up")
+        raise session.ended()
 
     def poll(self, session: Session) -> Flow[None]:
         """Send one poll and take what it brings; trouble is waited out."""
@@ -195,6 +195,8 @@ class Listener:
 
     def _recover(self, session: Session, error: ServiceError, reply: Reply | None) -> Flow[None]:
         """Wait, and let the same link be sent again; look for the way anew where that is due."""
+        if self.membership.session is not session:
+            raise session.ended()
         if _was_cut_late(error, reply):
             self.trouble.failures = self.trouble.unreached = 0
             self._last_at = self.membership.at if reply is not None else self._last_at

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import copy
 from typing import TypeVar
 
 from presence_syncd.connectors.flow import Enter, Flow, HangUp, Now, Remember, Reply, Wait, Wake
 from presence_syncd.connectors.ucwa.protocol.application import Identity, create
 from presence_syncd.connectors.ucwa.protocol.door import MEMORY_KEY, Door
 from presence_syncd.connectors.ucwa.protocol.history import CREATE, DISCOVERY, Guard, History, Verdict
-from presence_syncd.connectors.ucwa.protocol.problem import ApplicationLost, BadGateway, Gone
+from presence_syncd.connectors.ucwa.protocol.problem import ApplicationLost, BadGateway, Forbidden, Gone
 from presence_syncd.connectors.ucwa.protocol.session import Session
 from presence_syncd.connectors.ucwa.settings import Settings, UcwaLinkSettings
 from presence_syncd.errors import AuthRejected, Rejected, ServiceError, Unavailable
@@ -50,7 +51,7 @@ class Membership:
         self.claims = Guard()
         self.history = History()
         self._joining = False
-        self._gave_up: ServiceError | None = None
+        self._park: Rejected | None = None
         self._parked_until = 0.0
 
     def _new_id(self) -> str:
@@ -83,8 +84,8 @@ class Membership:
     def _respect_the_park(self) -> Flow[None]:
         """Whatever somebody wants, no application is made while the server wants none."""
         left = self._parked_until - (yield Now())
-        if isinstance(self._gave_up, Rejected) and left > 0:
-            raise Rejected(str(self._gave_up), status=self._gave_up.status, retry_after=left)
+        if self._park is not None and left > 0:
+            raise Rejected(str(self._park), status=self._park.status, retry_after=left)
 
     def _enter(self) -> Flow[Session]:
         if not self._remembered:
@@ -120,33 +121,44 @@ class Membership:
         self.identity = Identity(self.identity.endpoint_id, self._new_id())
         self.session = None
 
-    def guarded(self, flow: Flow[T]) -> Flow[T]:
-        """Run a flow; an error it meets is judged, and the verdict raised."""
-        session = self.session
+    def inside(self, work: Callable[[Session], Flow[T]]) -> Flow[T]:
+        """Be in, and work in the session there is then; errors are judged."""
+        session = yield from self.guarded(self.join())
+        return (yield from self.guarded(work(session), session))
+
+    def guarded(self, flow: Flow[T], session: Session | None = None) -> Flow[T]:
+        """Run a flow, of a `session` if there is one; an error it meets is judged, and the verdict raised."""
         try:
             return (yield from flow)
         except ServiceError as error:
-            if isinstance(error, (ApplicationLost, Gone)) and session is not None and self.session is not session:
-                raise self._gave_up or error from None  # another flow met the same before, and had it judged
             self.at = max(self.at, (yield Now()))
-            verdict = self.history.judge(error, self.at)
+            verdict = self._judge(error, session)
             yield from self._carry_out(verdict)
+            if isinstance(verdict.error, (AuthRejected, Rejected)) and (
+                self.session is None or self.session is session
+            ):
+                yield Enter("parked", str(verdict.error))
             if verdict.error is error:
                 raise
             raise verdict.error from error
 
+    def _judge(self, error: ServiceError, session: Session | None) -> Verdict:
+        """What an error means. Where another flow met the end of the session before, that was judged, and holds."""
+        ends = isinstance(error, (ApplicationLost, Gone, Forbidden))
+        if ends and session is not None and session is not self.session:
+            return Verdict(session.ended())
+        return self.history.judge(error, self.at)
+
     def _carry_out(self, verdict: Verdict) -> Flow[None]:
         if verdict.leaves:
-            self.session = None
-            self._remember(verdict.error)
+            self._give_up(verdict.error)
             yield HangUp(verdict.error)
         if verdict.forgets_way:
             yield from self.lose_the_way(tokens=verdict.forgets_tokens)
-        if isinstance(verdict.error, (AuthRejected, Rejected)):
-            yield Enter("parked", str(verdict.error))
 
-    def _remember(self, error: ServiceError) -> None:
-        """Keep why the application was given up, and until when no other is made."""
-        lasts = isinstance(error, Rejected)
-        self._gave_up = error
-        self._parked_until = self.at + (error.retry_after or float("inf")) if lasts else 0.0
+    def _give_up(self, error: ServiceError) -> None:
+        """Keep why the application is given up, for its other flows, and until when no other is made."""
+        if self.session is not None:
+            self.session.over, self.session = copy(error), None
+        self._park = error if isinstance(error, Rejected) else None
+        self._parked_until = self.at + (error.retry_after or float("inf"))

@@ -5,12 +5,14 @@ The one rule: hrefs live and die with the application; a newer event of a resour
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
 
 from presence_syncd.connectors.ucwa.protocol.channel import Page
 from presence_syncd.connectors.ucwa.protocol.resource import Resource
 from presence_syncd.connectors.ucwa.protocol.trust import Untrusted, within
 from presence_syncd.connectors.ucwa.settings import Format
+from presence_syncd.errors import ServiceError, SessionExpired
 
 ME_LINKS = ("presence", "note", "makeMeAvailable", "reportMyActivity")
 
@@ -52,7 +54,8 @@ class Session:
     """One application and its event channel. `available` is False while it lurks.
 
     `subscription` is our own-address subscription, renewed by `subscribed_at`; `blind`: the server does not let us
-    follow our own address; `shown` is the availability last seen, as it came; `syncing`: what is shown may be old.
+    follow our own address; `shown` is the availability last seen, as it came; `syncing`: what is shown may be old;
+    `over` is what it was given up for.
     """
 
     origin: str
@@ -71,7 +74,12 @@ class Session:
     batching: bool = True
     listening: bool = False
     syncing: bool = False
+    over: ServiceError | None = None
     inbox: Inbox = field(default_factory=Inbox)
+
+    def ended(self) -> ServiceError:
+        """What a flow raises whose session was given up meanwhile; each flow raises its own."""
+        return SessionExpired("the application was given up") if self.over is None else copy(self.over)
 
     def adopt(self, application: Resource) -> None:
         """Take over the links an application resource shows now; its `events` link is the listener's alone."""
