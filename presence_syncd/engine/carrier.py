@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
 import aiohttp
@@ -32,13 +32,20 @@ PATIENCE = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=CONNECT,
 class Carrier(httpx.AsyncBaseTransport):
     """Carries requests over at most `limits.max_connections` connections; `proxy` is the URL of one, or None.
 
-    WebSockets, and everything on a loop that is not asyncio's, go over httpx's own transport.
+    WebSockets, and everything on a loop that is not asyncio's, go over httpx's own transport. `connector` makes
+    aiohttp's connector; the simulation gives it a network of its own.
     """
 
-    __slots__ = ("_limits", "_other", "_proxy", "_session", "_trust")
+    __slots__ = ("_connector", "_limits", "_other", "_proxy", "_session", "_trust")
 
-    def __init__(self, trust: ssl.SSLContext, limits: httpx.Limits, proxy: str | None) -> None:
-        self._trust, self._limits, self._proxy = trust, limits, proxy
+    def __init__(
+        self,
+        trust: ssl.SSLContext,
+        limits: httpx.Limits,
+        proxy: str | None,
+        connector: Callable[..., aiohttp.BaseConnector] = aiohttp.TCPConnector,
+    ) -> None:
+        self._trust, self._limits, self._proxy, self._connector = trust, limits, proxy, connector
         self._session: aiohttp.ClientSession | None = None
         self._other: httpx.AsyncHTTPTransport | None = None
 
@@ -70,7 +77,7 @@ class Carrier(httpx.AsyncBaseTransport):
 
     def _sessions(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(
+            connector = self._connector(
                 ssl=self._trust,
                 limit=self._limits.max_connections or 0,
                 keepalive_timeout=self._limits.keepalive_expiry,

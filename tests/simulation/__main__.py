@@ -38,6 +38,12 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--accounts", type=int, default=5, help="people of each")
     options.add_argument("--jobs", type=int, default=1, help="processes")
     options.add_argument("--engine", choices=("asyncio", "trio"), default="asyncio", help="whose virtual time")
+    options.add_argument(
+        "--carrier",
+        choices=("aiohttp", "httpcore"),
+        default="aiohttp",
+        help="what moves the bytes on asyncio: production's, or httpx's own",
+    )
     options.add_argument("--services", type=names, default=frozenset(), help="only these, such as teams,symphony")
     options.add_argument("--without", type=names, default=frozenset(), help="left out: kinds of faults, or of trials")
     options.add_argument("--sabotage", choices=("", *BUGS, "all"), default="", help="put a bug in, to see it found")
@@ -56,6 +62,7 @@ def runs(options: argparse.Namespace) -> list[Parameters]:
         hours=options.hours,
         accounts=options.accounts,
         engine=options.engine,
+        carrier=options.carrier,
         sabotage=options.sabotage,
         without=options.without,
         services=options.services,

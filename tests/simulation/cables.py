@@ -6,7 +6,6 @@ The one rule: a kill unplugs the cable first, so that nothing the dying process 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cache
 from typing import Any
 
 import anyio
@@ -15,29 +14,28 @@ import httpx
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from presence_syncd.engine.transport import Carrier
-from tests.virtual.network import Network, Wire
-
-
-@cache
-def _trust() -> Any:
-    """TLS settings nobody uses: bytes are plain here, and making these anew costs more than a request."""
-    return httpx.create_ssl_context(verify=False)
+from tests.virtual.network import End, Network, Wire
+from tests.virtual.sockets import Near, over, trust
 
 
 class Cable(httpcore.AsyncNetworkBackend):
-    """What connects one life of the daemon to the network."""
+    """What connects one life of the daemon to the network: over production's carrier, or over httpcore."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, carrier: str) -> None:
         self._network = network
-        self._wires: list[Wire] = []
+        self._carry = {"aiohttp": self._over_aiohttp, "httpcore": self._over_httpcore}[carrier]
+        self._wires: list[End] = []
         self.plugged = True
 
     def carriers(self, _settings: Any) -> Carrier:
         """Make the transports of a service."""
-        return self._carrier
+        return self._carry
 
-    def _carrier(self, limits: httpx.Limits) -> httpx.AsyncHTTPTransport:
-        transport = httpx.AsyncHTTPTransport(limits=limits, verify=_trust(), trust_env=False)
+    def _over_aiohttp(self, limits: httpx.Limits) -> httpx.AsyncBaseTransport:
+        return over(self, limits)
+
+    def _over_httpcore(self, limits: httpx.Limits) -> httpx.AsyncBaseTransport:
+        transport = httpx.AsyncHTTPTransport(limits=limits, verify=trust(), trust_env=False)
         transport._pool._network_backend = self  # what httpcore offers, httpx does not pass
         return transport
 
@@ -53,11 +51,22 @@ class Cable(httpcore.AsyncNetworkBackend):
         if not self.plugged:
             raise httpcore.ConnectError("the process is dead")
         wire = await self._network.connect_tcp(host, port, timeout)
+        self._plug(wire)
+        return wire
+
+    async def dial(self, host: str, port: int) -> Near:
+        """Connect while plugged in. Raises OSError."""
+        if not self.plugged:
+            raise OSError("the process is dead")
+        near = await self._network.dial(host, port)
+        self._plug(near)
+        return near
+
+    def _plug(self, wire: End) -> None:
         self._wires = [known for known in self._wires if not known.is_closed]
         self._wires.append(wire)
         if not self.plugged:
-            wire.close()
-        return wire
+            wire.abort()
 
     async def sleep(self, seconds: float) -> None:
         """Wait between httpcore's retries."""
@@ -67,7 +76,7 @@ class Cable(httpcore.AsyncNetworkBackend):
         """Let the other ends see that the process is gone, and nothing it still says."""
         self.plugged = False
         for wire in self._wires:
-            wire.close()
+            wire.abort()
         self._wires.clear()
 
     @property

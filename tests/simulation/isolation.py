@@ -24,7 +24,7 @@ from tests.simulation.desks import BemsDesk, Desk, GraphDesk, SymphonyDesk, Ucwa
 from tests.simulation.people import Act, acts
 from tests.simulation.world import Parameters, World
 from tests.virtual.backends import run
-from tests.virtual.network import Network, Wire
+from tests.virtual.network import Host, Network
 
 LINES = 100_000
 """Lines of the trace that are kept: all of them."""
@@ -55,9 +55,9 @@ class Least(Random):
 class Prompt(Network):
     """A network in which a connection more for one costs nobody any time."""
 
-    async def connect_tcp(self, host: str, port: int, *_: Any, **__: Any) -> Wire:
+    async def reach(self, host: str) -> Host:
         """Connect at once."""
-        return self._connect(self.hosts[host], (host, port))
+        return self.hosts[host]
 
 
 class StillWorld(World):

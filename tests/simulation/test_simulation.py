@@ -26,9 +26,9 @@ def assert_passed(outcome: Outcome) -> None:
     assert outcome.passed, "\n".join([outcome.parameters.command(), *map(str, outcome.broken)])
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_nothing_is_broken_on_asyncio(seed: int) -> None:
-    assert_passed(replay(Parameters(seed, QUICK, 3)))
+@pytest.mark.parametrize(("seed", "carrier"), [(1, "aiohttp"), (2, "aiohttp"), (1, "httpcore")])
+def test_nothing_is_broken_on_asyncio(seed: int, carrier: str) -> None:
+    assert_passed(replay(Parameters(seed, QUICK, 3, carrier=carrier)))
 
 
 def test_nothing_is_broken_when_trio_shuffles_who_runs_first() -> None:
@@ -43,11 +43,11 @@ def test_no_bug_comes_back(entry: Entry) -> None:
     assert_passed(replay(entry.parameters))
 
 
-@pytest.mark.parametrize("engine", ["asyncio", "trio"])
-def test_a_seed_is_the_same_trace_in_every_process(engine: str) -> None:
+@pytest.mark.parametrize(("engine", "carrier"), [("asyncio", "aiohttp"), ("asyncio", "httpcore"), ("trio", "httpcore")])
+def test_a_seed_is_the_same_trace_in_every_process(engine: str, carrier: str) -> None:
     code = (
         "from tests.simulation.replay import replay; from tests.simulation.world import Parameters;"
-        f"print(replay(Parameters(7, 0.1, 3, engine={engine!r})).digest)"
+        f"print(replay(Parameters(7, 0.1, 3, engine={engine!r}, carrier={carrier!r})).digest)"
     )
     digests = {
         subprocess.run(
@@ -61,6 +61,12 @@ def test_a_seed_is_the_same_trace_in_every_process(engine: str) -> None:
     }
     assert len(digests) == 1
     assert len(digests.pop().strip()) == 64
+
+
+def test_the_line_that_replays_says_the_carrier_where_it_is_not_the_usual_one() -> None:
+    assert Parameters(7, carrier="httpcore").command().endswith(" --carrier httpcore")
+    assert "--carrier" not in Parameters(7).command()
+    assert "--carrier" not in Parameters(7, engine="trio").command()
 
 
 @pytest.mark.parametrize("bug", ["unknown-is-available", "refresh-without-evidence", "write-while-paused"])

@@ -47,12 +47,19 @@ class Parameters:
     sabotage: str = ""
     without: frozenset[str] = frozenset()
     services: frozenset[str] = frozenset()
+    carrier: str = "aiohttp"
+
+    @property
+    def carries(self) -> str:
+        """What moves the bytes: aiohttp, as in production, is asyncio's only."""
+        return self.carrier if self.engine == "asyncio" else "httpcore"
 
     def command(self) -> str:
         """The line that replays it."""
         more = [f"--engine {self.engine}"] * (self.engine != "asyncio") + [f"--sabotage {self.sabotage}"] * bool(self.sabotage)  # fmt: skip
         more += [f"--without {','.join(sorted(self.without))}"] * bool(self.without)
         more += [f"--services {','.join(sorted(self.services))}"] * bool(self.services)
+        more += [f"--carrier {self.carrier}"] * (self.carrier != "aiohttp" and self.engine == "asyncio")
         line = f"python -m tests.simulation --seeds 1 --from-seed {self.seed} --hours {self.hours:g} --accounts {self.accounts}"
         return " ".join([line, *more])
 
@@ -188,7 +195,7 @@ class World:
         """Start the daemon."""
         self.life, self.started_at = self.life + 1, self.now()
         self.note(f"start {self.life}")
-        self.cable = Cable(self.network)
+        self.cable = Cable(self.network, self.parameters.carries)
         self.store = CrashStore(self.disk, self.random(f"store {self.life}"))
         config = load(self.write_configuration())
         rng = self.random(f"daemon {self.life}")

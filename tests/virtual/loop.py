@@ -9,6 +9,7 @@ import asyncio
 import asyncio.taskgroups
 import math
 import selectors
+import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -58,6 +59,19 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             raise Deadlock("no task can run and no timer is set")
         self._now = max(self._now, at)
 
+    async def getaddrinfo(self, host: Any, port: Any, *, type: int = 0, **_: Any) -> list[Any]:  # noqa: A002  # asyncio's word
+        """Every name is its own address."""
+        return [(socket.AF_INET, type, socket.IPPROTO_TCP, "", (host, port))]
+
+    async def sock_connect(self, sock: Any, address: Any) -> None:
+        """Connect one of sockets.py's. Raises OSError."""
+        await sock.connect(address)
+
+    async def create_connection(self, protocol_factory: Any, *_: Any, sock: Any, **__: Any) -> Any:  # type: ignore[override]
+        """Go on over one of sockets.py's, without encryption: certificates are tested over real sockets."""
+        protocol = protocol_factory()
+        return sock.attach(protocol), protocol
+
 
 def virtual_clock(seed: int = 0) -> trio.testing.MockClock:
     """A trio clock that jumps, with the order in which trio runs tasks shuffled by `seed`."""
@@ -101,7 +115,7 @@ class _InOrder(dict[Any, None]):
         return _InOrder(self)
 
 
-def _set(items: Iterable[Any] = ()) -> _InOrder:
+def in_order(items: Iterable[Any] = ()) -> _InOrder:
     """Stands for `set`; two are made for each cancel scope, nearly all of them empty."""
     return _InOrder.fromkeys(items) if items else _InOrder()  # type: ignore[return-value]  # typeshed: a plain dict
 
@@ -112,7 +126,7 @@ def make_cancellation_order_stable() -> None:
     Sets of tasks iterate by address, so a seed would not replay from one process to the next. trio needs none of it.
     """
     for module in (anyio._backends._asyncio, asyncio.taskgroups):
-        vars(module)["set"] = _set
+        vars(module)["set"] = in_order
 
 
 @contextmanager

@@ -1,19 +1,20 @@
-"""A network inside the process: real httpx, httpcore and h11 bytes, virtual time, no socket.
+"""A network inside the process: real httpx, httpcore or aiohttp bytes, virtual time, no socket.
 
-It shows what a mocked transport cannot: httpx's time-outs, its pool and the expiry of idle connections, streamed
-bodies, a connection that dies in the middle of one. The one rule: `https` is carried as plain bytes, everything else
-is as on the wire.
+It shows what a mocked transport cannot: time-outs, the pool and the expiry of idle connections, streamed bodies, a
+connection that dies in the middle of one. httpcore's connections are here, aiohttp's in sockets.py. The one rule:
+`https` is carried as plain bytes, everything else is as on the wire.
 """
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import math
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 import httpcore
@@ -21,7 +22,10 @@ import httpx
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+from presence_syncd.engine.carrier import Carrier
+from tests.virtual.server import Wire as Served
 from tests.virtual.server import serve
+from tests.virtual.sockets import Near, over, pair
 
 _FOR_EVER = nullcontext()
 LATENCY = (0.005, 0.05)
@@ -33,8 +37,24 @@ def _within(timeout: float | None) -> AbstractContextManager[object]:
     return _FOR_EVER if timeout is None else anyio.fail_after(timeout)
 
 
-class Wire(httpcore.AsyncNetworkStream):
+class End(Protocol):
     """One end of a connection."""
+
+    is_closed: bool
+
+    def close(self) -> None:
+        """Hang up."""
+
+    def abort(self) -> None:
+        """Hang up at once."""
+
+
+class ServedEnd(End, Served, Protocol):
+    """The server's end."""
+
+
+class Wire(httpcore.AsyncNetworkStream):
+    """One end of a connection of httpcore's."""
 
     def __init__(
         self,
@@ -86,6 +106,8 @@ class Wire(httpcore.AsyncNetworkStream):
         self._sends.close()
         self._receives.close()
 
+    abort = close
+
     async def aclose(self) -> None:
         """Hang up."""
         self.close()
@@ -117,8 +139,9 @@ class Host:
     refuses: bool = False
     cut_after: int | None = None
     connects: int = 0
-    wires: list[tuple[Wire, Wire]] = field(default_factory=list)
+    wires: list[tuple[End, End]] = field(default_factory=list)
     _speaks: anyio.Event | None = None
+    _held: list[Callable[[], None]] = field(default_factory=list)
 
     @property
     def silent(self) -> bool:
@@ -132,6 +155,9 @@ class Host:
         elif not silent and self._speaks is not None:
             self._speaks.set()
             self._speaks = None
+            held, self._held = self._held, []
+            for go in held:
+                go()
 
     async def transit(self, rng: random.Random) -> None:
         """Let bytes travel."""
@@ -139,12 +165,19 @@ class Host:
             await self._speaks.wait()
         await anyio.sleep(rng.uniform(*self.latency))
 
+    def when_it_speaks(self, go: Callable[[], None]) -> None:
+        """Call `go`, at once or when something gets through again."""
+        if self._speaks is None:
+            go()
+        else:
+            self._held.append(go)
+
     def cut(self) -> None:
         """Hang up on everybody connected."""
-        for near, far in self.wires:
-            near.close()
-            far.close()
-        self.wires.clear()
+        wires, self.wires = self.wires, []
+        for near, far in wires:
+            near.abort()
+            far.abort()
 
     def take_cut(self) -> int | None:
         """The bytes after which the next answer is cut; only once."""
@@ -165,6 +198,10 @@ class Network(httpcore.AsyncNetworkBackend):
         transport._pool._network_backend = self  # httpcore offers it, httpx does not pass it on
         return transport
 
+    def carrier(self, limits: httpx.Limits = httpx.Limits()) -> Carrier:  # noqa: B008  # immutable
+        """Production's carrier over this network; on asyncio only."""
+        return over(self, limits)
+
     async def connect_tcp(
         self,
         host: str,
@@ -174,37 +211,51 @@ class Network(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> Wire:
         """Connect to a host by name, on any port."""
-        found = self.hosts.get(host)
-        if found is None:
-            raise httpcore.ConnectError("no such host")
         try:
             with _within(timeout):
-                await found.transit(self._rng)
+                found = await self.reach(host)
         except TimeoutError:
             raise httpcore.ConnectTimeout("connect timeout") from None
-        if found.refuses:
-            raise httpcore.ConnectError("connection refused")
-        return self._connect(found, (host, port))
-
-    def _connect(self, host: Host, address: tuple[str, int]) -> Wire:
-        host.connects += 1
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from None
         up_in, up_out = anyio.create_memory_object_stream[bytes](math.inf)
         down_in, down_out = anyio.create_memory_object_stream[bytes](math.inf)
-        near, far = Wire(host, self._rng, up_in, down_out), Wire(host, self._rng, down_in, up_out)
-        host.wires.append((near, far))
-        self._tasks.start_soon(self._serve, host, (near, far), address)
+        near = Wire(found, self._rng, up_in, down_out)
+        self._connected(found, near, Wire(found, self._rng, down_in, up_out), (host, port))
         return near
 
-    async def _serve(self, host: Host, wires: tuple[Wire, Wire], address: tuple[str, int]) -> None:
+    async def dial(self, host: str, port: int) -> Near:
+        """Connect to a host by name, on any port. Raises OSError."""
+        found = await self.reach(host)
+        near, far = pair(asyncio.get_running_loop(), found, self._rng)
+        self._connected(found, near, far, (host, port))
+        return near
+
+    async def reach(self, host: str) -> Host:
+        """Go to a host by name. Raises OSError."""
+        found = self.hosts.get(host)
+        if found is None:
+            raise OSError("no such host")
+        await found.transit(self._rng)
+        if found.refuses:
+            raise ConnectionRefusedError("connection refused")
+        return found
+
+    def _connected(self, host: Host, near: End, far: ServedEnd, address: tuple[str, int]) -> None:
+        host.connects += 1
+        host.wires.append((near, far))
+        self._tasks.start_soon(self._serve, host, near, far, address)
+
+    async def _serve(self, host: Host, near: End, far: ServedEnd, address: tuple[str, int]) -> None:
         try:
-            await serve(host.app, wires[1], address, host.take_cut)
+            await serve(host.app, far, address, host.take_cut)
         except anyio.get_cancelled_exc_class():
-            wires[0].close()  # the network ends: nobody will read on
+            near.close()  # the network ends: nobody will read on
             raise
         finally:
-            wires[1].close()
-            if wires in host.wires:
-                host.wires.remove(wires)
+            far.close()
+            if (near, far) in host.wires:
+                host.wires.remove((near, far))
 
     async def sleep(self, seconds: float) -> None:
         """Wait between httpcore's retries."""

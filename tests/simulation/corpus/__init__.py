@@ -17,6 +17,7 @@ READ: dict[str, Any] = {
     "hours": float,
     "accounts": int,
     "engine": str,
+    "carrier": str,
     "without": lambda text: frozenset(text.split(",")),
     "services": lambda text: frozenset(text.split(",")),
 }
