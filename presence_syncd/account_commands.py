@@ -54,15 +54,16 @@ def _is_name(_ctx: click.Context, _param: click.Parameter, name: str) -> str:
     metavar="SERVICE.KEY=VALUE",
     help="A key of the account's link to a service; repeat it: --link skype.password.credential=alice-skype",
 )
+@click.option("--vip", is_flag=True, help="Let its requests go first where requests must wait.")
 @config_option
 @json_option
-def add_account(name: str, links: tuple[str, ...], path: Path, *, as_json: bool) -> None:
+def add_account(name: str, links: tuple[str, ...], path: Path, *, vip: bool, as_json: bool) -> None:
     """Add account NAME; nothing is changed if the configuration would be wrong then (exit code 78)."""
     from presence_syncd import accounts_file
 
     def do() -> Path:
         tables = accounts_file.links_from(load_or_exit(path), links)
-        return accounts_file.add(path, name, tables)
+        return accounts_file.add(path, name, tables, vip=vip)
 
     try:
         file = _done(do, as_json=as_json)

@@ -49,8 +49,8 @@ def find(config: Config, name: str) -> AccountSettings | None:
     return next((account for account in config.accounts if account.name.casefold() == name.casefold()), None)
 
 
-def add(path: Path, name: str, links: Mapping[str, Mapping[str, Any]]) -> Path:
-    """Write the account's file; returns it.
+def add(path: Path, name: str, links: Mapping[str, Mapping[str, Any]], *, vip: bool = False) -> Path:
+    """Write the account's file; returns it. `vip` as in the account's table.
 
     Raises ConfigError if the configuration is wrong, or would be, NotDone if there is such an account or file already.
     """
@@ -60,7 +60,8 @@ def add(path: Path, name: str, links: Mapping[str, Mapping[str, Any]]) -> Path:
     file = place_of(path, name)
     if file.exists():
         raise NotDone(f"there is a file {file} already, which does not hold this account; it is not touched")
-    table = tomli_w.dumps({"account": {"name": name, "links": links}})  # an array of one would be put into one line
+    facts: dict[str, Any] = {"name": name, **({"vip": True} if vip else {}), "links": links}
+    table = tomli_w.dumps({"account": facts})  # an array of one would be put into one line
     _put(file, HEADER + table.replace("[account]", "[[account]]", 1), like=path)
     try:
         _check(path, file)
@@ -197,6 +198,6 @@ def _typed(value: str, kinds: frozenset[str]) -> Any:
 def listed(config: Config) -> list[dict[str, Any]]:
     """Every account with its links and its place."""
     return [
-        {"account": account.name, "links": list(account.links), "place": str(account.place)}
+        {"account": account.name, "vip": account.vip, "links": list(account.links), "place": str(account.place)}
         for account in config.accounts
     ]

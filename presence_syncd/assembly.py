@@ -111,10 +111,13 @@ class Assembly:
     def _place(self, settings: AccountSettings, name: str, board: Board, record: Record, driver: Driver) -> Placed:
         table = settings.links[name]
         log = logs.get(account=settings.name, service=name)
+        link = driver.service.link(settings.name, table, record.memory.get(name, {}))
+        if settings.vip:
+            link.vip = True
         return Placed(
             service=name,
             domain=self.config.domain(name),
-            link=driver.service.link(settings.name, table, record.memory.get(name, {})),
+            link=link,
             driver=driver,
             board=board,
             vocabulary=self._domain_vocabulary(settings, name),

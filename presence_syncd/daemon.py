@@ -256,11 +256,13 @@ class Daemon:
         return made[policy]
 
     def _freshen(self, settings: AccountSettings, fresh: Rules) -> None:
-        """Let an account that goes on see a changed policy, and try again what was refused: a secret may be new."""
+        """Let an account that goes on see what changed for it, and try again what was refused: a secret may be new."""
         account = self.tasks.get(settings.name)
         if account is None:
             return
         for link in account.links:
+            if link.link.vip is not settings.vip:
+                link.link.vip = settings.vip
             if link.trouble.is_parked or link.hearing.is_parked:
                 link.try_now()
         if fresh != account.board.rules:

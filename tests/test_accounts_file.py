@@ -188,6 +188,12 @@ def test_accounts_are_listed_with_their_places(path: Path) -> None:
     assert json.loads(run(path, "list", "--json").output)[1]["links"] == ["teams"]
 
 
+def test_a_vip_is_written_and_listed_as_one(path: Path) -> None:
+    assert run(path, "add", "boss", "--vip", f"--link={USER}").exit_code == 0
+    assert {account.name: account.vip for account in load(path).accounts} == {"alice": False, "boss": True}
+    assert [found["vip"] for found in json.loads(run(path, "list", "--json").output)] == [False, True]
+
+
 def test_nothing_is_left_behind_when_writing_fails(path: Path, tmp_path: Path) -> None:
     folder = tmp_path / "conf.d" / "bob.toml"
     folder.mkdir(parents=True)

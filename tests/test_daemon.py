@@ -169,6 +169,17 @@ async def test_what_did_not_change_is_not_touched_by_a_reload(tmp_path: Path) ->
         assert here.shows("bob") == BUSY
 
 
+async def test_who_becomes_a_vip_by_a_reload_goes_on_as_one(tmp_path: Path) -> None:
+    async with office(tmp_path) as here, here.running() as daemon:
+        await anyio.sleep(5)
+        for vip in (True, False):
+            with here.changed() as document:
+                document["account"][1]["vip"] = vip
+            assert await daemon.reload(here.load()) == Reloaded()
+            for name, task in daemon.tasks.items():
+                assert {link.link.vip for link in task.links} == {vip and name == "bob"}
+
+
 async def test_a_changed_link_is_left_and_the_others_are_not(tmp_path: Path) -> None:
     async with office(tmp_path) as here, here.running() as daemon:
         await anyio.sleep(5)

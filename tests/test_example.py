@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from presence_syncd.config import Config, DaemonSettings, LogSettings, Policy, load, schema
+from presence_syncd.config.reading import AccountTable
 from presence_syncd.connectors import REGISTRY
 
 EXAMPLE = Path(__file__).parent.parent / "config.example.toml"
@@ -61,6 +62,11 @@ def test_names_every_key_of_a_service_and_of_its_links(kind: str) -> None:
     name = named(load(EXAMPLE), kind)
     assert keys(f"services.{name}") == set(REGISTRY[kind].settings.model_fields)
     assert keys(f"account.links.{name}") == set(REGISTRY[kind].link_settings.model_fields)
+
+
+def test_names_every_key_of_an_account() -> None:
+    tables = {"policy", "links"}  # with headers of their own
+    assert keys("account") == set(AccountTable.model_fields) - tables
 
 
 def test_lines_are_short_enough_for_a_terminal() -> None:

@@ -35,6 +35,7 @@ class AccountTable(Table):
     """`[[account]]` as it is written; its links are read by the types of their services."""
 
     name: Name = Field(description="the account's name in commands and logs")
+    vip: bool = Field(default=False, description="whether its requests go before others' while they must wait")
     policy: dict[str, Any] = Field(default_factory=dict, description="what is different from [policy]")
     links: dict[str, Any] = Field(default_factory=dict, description="the account's place in each service")
 
@@ -207,7 +208,7 @@ def _read_account(draft: _Draft, table: AccountTable, origin: Origin, defaults: 
     policy = draft.findings.validate(Policy, here, {**defaults, **table.policy})
     links = dict(_read_links(draft, table.links, origin))
     if policy is not None and len(draft.findings.errors) == before:
-        draft.accounts.append(AccountSettings(table.name, policy, MappingProxyType(links), origin))
+        draft.accounts.append(AccountSettings(table.name, policy, MappingProxyType(links), table.vip, origin))
 
 
 def _read_links(draft: _Draft, tables: Mapping[str, Any], account: Origin) -> Iterator[tuple[str, LinkSettings]]:

@@ -175,11 +175,12 @@ class Policy(Table):
 
 @dataclass(frozen=True, slots=True)
 class AccountSettings:
-    """One person: the policy that holds for them, and their links by service name."""
+    """One person: the policy that holds for them, and their links by service name; `vip`s' requests go first."""
 
     name: str
     policy: Policy
     links: Mapping[str, LinkSettings]
+    vip: bool = False
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
     @property

@@ -85,8 +85,10 @@ class Link:
 
     `key` is the person's id in the service, as sweeps return it. `memory` holds what `Remember` kept. `start_with` is
     the word that says what is shown now: a session that must begin with some status begins with it, and overwrites
-    nothing; None while nothing is known.
+    nothing; None while nothing is known. `vip`: whether its requests go before others' that are as urgent.
     """
+
+    vip: bool = False
 
     def __init__(self, service: Service, account: str, settings: LinkSettings, memory: Mapping[str, str]) -> None:
         self.service = service
@@ -147,6 +149,7 @@ class Service:
 
     vocabulary: Vocabulary
     traits: Traits
+    vip: bool = False
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -1,7 +1,7 @@
 """The request budget of one service login: a token bucket whose waiters have classes.
 
 The one rule: nobody sends without a token. A status change goes before refreshes that are due, these before other
-refreshes, and sweeps come last.
+refreshes, and sweeps come last. In each class what is for a VIP goes before what came earlier for others.
 """
 
 from __future__ import annotations
@@ -37,11 +37,15 @@ class Urgency(IntEnum):
     SWEEP = 3
 
 
-class _Waiter:
-    __slots__ = ("bell", "tokens", "urgency")
+Rank = tuple[Urgency, bool, int]
+"""Where a waiting request stands, the lowest first: its class, whether others than a VIP sent it, its number."""
 
-    def __init__(self, tokens: int, urgency: Urgency) -> None:
-        self.tokens, self.urgency, self.bell = tokens, urgency, anyio.Event()
+
+class _Waiter:
+    __slots__ = ("bell", "tokens")
+
+    def __init__(self, tokens: int) -> None:
+        self.tokens, self.bell = tokens, anyio.Event()
 
 
 class Budget:
@@ -53,7 +57,7 @@ class Budget:
         self._clock, self._rng = clock, rng
         self._filled_at = self._slowed_at = clock.now()
         self._paused_until = 0.0
-        self._heap: list[tuple[Urgency, int, _Waiter]] = []
+        self._heap: list[tuple[Rank, _Waiter]] = []
         self._numbers = count()
         self._spent, self._spent_at = 0.0, clock.now()
         self.swept = 0
@@ -82,15 +86,21 @@ class Budget:
         """Tokens spent, each counting less the longer ago it was."""
         return self._spent * exp((self._spent_at - self._clock.now()) / LATELY)
 
-    async def take(self, urgency: Urgency, tokens: int = 1) -> None:
-        """Wait for `tokens` requests' worth of budget."""
+    async def take(self, urgency: Urgency, tokens: int = 1, *, vip: bool = False) -> None:
+        """Wait for `tokens` requests' worth of budget; `vip` puts it before the others of its class."""
         self.swept += tokens if urgency is Urgency.SWEEP else 0
         if not self._heap and self._delay(tokens) <= 0:
             self._spend(tokens)
             return
-        with self._queued(_Waiter(tokens, urgency)) as waiter:
+        rank = (urgency, not vip, next(self._numbers))
+        with self._queued(rank, _Waiter(tokens)) as waiter:
             await self._wait_turn(waiter)
             self._spend(tokens)
+
+    def give_back(self, tokens: int) -> None:
+        """Take back what was granted and is not used."""
+        self._spend(-tokens)
+        self._wake_first()
 
     def pause(self, seconds: float) -> None:
         """Send nothing for a while, because the service says so; then start slower, and not in step with others."""
@@ -110,7 +120,7 @@ class Budget:
         return self._tokens
 
     def _spend(self, tokens: int) -> None:
-        self._tokens = self._fill() - tokens
+        self._tokens = min(self.burst, self._fill() - tokens)
         self._spent, self._spent_at = self._spent_lately() + tokens, self._clock.now()
 
     def _delay(self, tokens: int) -> float:
@@ -119,8 +129,8 @@ class Budget:
         return max(missing / self.rate, self._paused_until - self._clock.now())
 
     @contextmanager
-    def _queued(self, waiter: _Waiter) -> Iterator[_Waiter]:
-        entry = (waiter.urgency, next(self._numbers), waiter)
+    def _queued(self, rank: Rank, waiter: _Waiter) -> Iterator[_Waiter]:
+        entry = (rank, waiter)
         heapq.heappush(self._heap, entry)
         self._wake_first()
         try:
@@ -129,7 +139,7 @@ class Budget:
             self._drop(entry)
             self._wake_first()
 
-    def _drop(self, entry: tuple[Urgency, int, _Waiter]) -> None:
+    def _drop(self, entry: tuple[Rank, _Waiter]) -> None:
         if self._heap[0] is entry:  # as a rule; the rest is for who gave up
             heapq.heappop(self._heap)
         else:
@@ -138,13 +148,13 @@ class Budget:
 
     def _wake_first(self) -> None:
         if self._heap:
-            self._heap[0][2].bell.set()
+            self._heap[0][1].bell.set()
 
     async def _wait_turn(self, waiter: _Waiter) -> None:
         """Wait until first in the queue and the bucket has enough."""
         while True:
             waiter.bell = anyio.Event()
-            first = self._heap[0][2] is waiter
+            first = self._heap[0][1] is waiter
             delay = self._delay(waiter.tokens)
             if first and delay <= 0:
                 return

@@ -72,13 +72,17 @@ POLL = "poll"
 
 @dataclass(slots=True)
 class Run:
-    """One flow being carried out: for whom, how urgent, and its own WebSocket if it opened one."""
+    """One flow being carried out: for whom, how urgent, and its own WebSocket if it opened one.
+
+    `paid`: what it sends has its share of the budget already.
+    """
 
     holder: Holder
     urgency: Urgency
     place: Place | None = None
     witness: Witness | None = None
     socket: Any = field(default=None)
+    paid: bool = False
 
 
 @dataclass(slots=True)
@@ -191,13 +195,14 @@ class Driver:
 
     async def _send(self, request: Request, run: Run) -> Reply:
         if request.batch and self.service.traits.batch_size > 1:
-            return await self._envelopes.send(request, run.urgency)
-        await self.budget.take(run.urgency)
+            return await self._envelopes.send(request, run.urgency, vip=run.holder.vip)
+        if not run.paid:
+            await self.budget.take(run.urgency, vip=run.holder.vip)
         return await self._exchange(request, run)
 
     async def _send_envelope(self, requests: list[Request], urgency: Urgency) -> list[Reply | None]:
         """Send some requests that waited together: one alone as it is, several in an envelope."""
-        run = Run(self.service, urgency)
+        run = Run(self.service, urgency, paid=True)  # else it would wait again, behind those who came later
         if len(requests) == 1:
             return [await self._exchange(requests[0], run)]
         bare = [replace(request, headers=_without_token(request)) for request in requests]
@@ -259,7 +264,7 @@ class Driver:
             run.socket = WebSockets(run.place.own_client() if run.place else self.transport.shared())
         match step:
             case Open():
-                await self.budget.take(run.urgency)
+                await self.budget.take(run.urgency, vip=run.holder.vip)
                 return await run.socket.open(step)
             case Send(text):
                 return await run.socket.send(text)

@@ -15,7 +15,7 @@ from itertools import count
 import anyio
 
 from presence_syncd.connectors.flow import Reply, Request
-from presence_syncd.engine.budget import Budget, Urgency
+from presence_syncd.engine.budget import Budget, Rank, Urgency
 from presence_syncd.errors import ServiceError, Unavailable
 
 LANES = 8
@@ -27,8 +27,7 @@ class _Part:
     """One request. It waits in the line, then travels, then is done; `turn` is its wait for the budget, if it leads."""
 
     request: Request
-    urgency: Urgency
-    number: int
+    rank: Rank
     bell: anyio.Event = field(default_factory=anyio.Event)
     turn: anyio.CancelScope | None = None
     waits: bool = True
@@ -37,8 +36,12 @@ class _Part:
     error: ServiceError | None = None
 
     @property
-    def rank(self) -> tuple[Urgency, int]:
-        return self.urgency, self.number
+    def urgency(self) -> Urgency:
+        return self.rank[0]
+
+    @property
+    def is_vip(self) -> bool:
+        return not self.rank[1]
 
     async def woken(self) -> None:
         await self.bell.wait()
@@ -65,9 +68,9 @@ class Envelopes:
         self._lanes = anyio.Semaphore(LANES, fast_acquire=True)
         self._numbers = count()
 
-    async def send(self, request: Request, urgency: Urgency) -> Reply:
+    async def send(self, request: Request, urgency: Urgency, *, vip: bool = False) -> Reply:
         """Send one request, perhaps with others. Raises ServiceError; Unavailable if its part was not answered."""
-        part = _Part(request, urgency, next(self._numbers))
+        part = _Part(request, (urgency, not vip, next(self._numbers)))
         self._join(part)
         try:
             while not part.done:
@@ -103,12 +106,15 @@ class Envelopes:
     async def _group(self, part: _Part) -> list[_Part]:
         """Take a lane, and budget for each part that came in the meantime."""
         await self._lanes.acquire()
+        paid = 0
         try:
-            await self._budget.take(part.urgency)
+            await self._budget.take(part.urgency, vip=part.is_vip)
+            paid = 1
             together = min(self._size, len(self._line))
             if together > 1:
-                await self._budget.take(part.urgency, together - 1)
+                await self._budget.take(part.urgency, together - 1, vip=part.is_vip)
         except BaseException:
+            self._budget.give_back(paid)
             self._lanes.release()
             raise
         return self._depart(together)

@@ -29,7 +29,9 @@ LOOK_AGAIN = 5.0
 
 
 class Holder(Protocol):
-    """What knows how to get tokens: a service or a link."""
+    """What knows how to get tokens: a service or a link. What it sends goes first where it is for a `vip`."""
+
+    vip: bool
 
     def token(self, realm: str, refused: Reply | None, wall: float) -> Flow[Token]: ...
     def is_refusal(self, reply: Reply) -> bool: ...

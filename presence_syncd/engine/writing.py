@@ -112,7 +112,7 @@ class Writing:
             return Urgency.CHANGE
         publication = self._board.view.entries[link.domain].publication
         left = (publication.expires_at or 0.0) - self._clock.now() if publication else 0.0
-        return Urgency.DUE if left < DUE else Urgency.REFRESH
+        return Urgency.DUE if left < DUE or link.link.vip else Urgency.REFRESH
 
     def _accept(self, link: Placed, decision: Decision, published: Published) -> None:
         """The service took it: count, and set the clock for the next renewal."""

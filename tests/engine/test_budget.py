@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from itertools import pairwise
 
 import anyio
@@ -71,6 +72,47 @@ async def test_the_urgent_go_first_and_equals_in_order() -> None:
         await anyio.sleep(0.1)
     assert [urgency for _, urgency, _ in spent] == [*sorted(Urgency), Urgency.SWEEP]
     assert all(0.99 < b[0] - a[0] < 1.01 for a, b in pairwise(spent))
+
+
+async def test_a_vip_goes_before_the_others_of_the_class_and_after_the_more_urgent() -> None:
+    budget, order = _budget(), list[str]()
+
+    async def ask(name: str, urgency: Urgency, *, vip: bool) -> None:
+        await budget.take(urgency, vip=vip)
+        order.append(name)
+
+    await budget.take(Urgency.SWEEP)
+    async with anyio.create_task_group() as tasks:
+        for name, urgency, vip in (
+            ("due", Urgency.DUE, False),
+            ("refresh", Urgency.REFRESH, False),
+            ("vip's refresh", Urgency.REFRESH, True),
+            ("vip's second refresh", Urgency.REFRESH, True),
+            ("change", Urgency.CHANGE, False),
+            ("vip's change", Urgency.CHANGE, True),
+        ):
+            tasks.start_soon(partial(ask, name, urgency, vip=vip))
+            await anyio.sleep(0.01)
+    assert order == ["vip's change", "change", "due", "vip's refresh", "vip's second refresh", "refresh"]
+
+
+async def test_what_is_given_back_is_granted_to_the_next() -> None:
+    budget = _budget(rate=0.1)
+    await budget.take(Urgency.CHANGE)
+
+    async def give_back() -> None:
+        await anyio.sleep(2)
+        budget.give_back(1)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(give_back)
+        await budget.take(Urgency.CHANGE)
+    assert anyio.current_time() == pytest.approx(2.0)
+    await anyio.sleep(1000)
+    budget.give_back(5)  # never more than the bucket holds
+    await budget.take(Urgency.CHANGE)
+    await budget.take(Urgency.CHANGE)
+    assert anyio.current_time() == pytest.approx(1012.0, abs=0.1)
 
 
 async def test_a_pause_holds_everybody_and_no_burst_follows_it() -> None:

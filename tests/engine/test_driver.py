@@ -156,6 +156,21 @@ async def test_writes_that_wait_together_share_an_envelope_and_the_token() -> No
         assert 'operation="envelope"' in running.metrics.exposition().decode()
 
 
+async def test_an_envelope_costs_what_its_parts_cost() -> None:
+    desk = Desk("secret")
+    traits = replace(TRAITS, batch_size=20, rate=1.0, burst=1.0)
+    async with engine({"desk": desk}) as running:
+        driver = running.driver(service := DeskService("desk", traits, realm="desk"))
+        links = [service.link(f"p{n}", None, {}) for n in range(30)]
+        from presence_syncd.connectors.connector import Publish
+
+        await driver.run(links[0].read(), links[0], Urgency.CHANGE)
+        began = anyio.current_time()
+        await together(*[partial(driver.run, ln.publish(Publish("Busy")), ln, Urgency.CHANGE) for ln in links])
+        assert sum(desk.envelopes) >= 28
+        assert anyio.current_time() - began < 31
+
+
 async def test_a_flow_that_ends_at_once_returns_its_value() -> None:
     def nothing() -> Flow[int]:
         return 7

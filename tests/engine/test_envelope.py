@@ -39,9 +39,9 @@ class Post:
         self.fault(names)
         return [None if name in self.lost else Reply(200, url=name) for name in names]
 
-    async def send(self, name: str, urgency: Urgency = Urgency.CHANGE) -> str:
+    async def send(self, name: str, urgency: Urgency = Urgency.CHANGE, *, vip: bool = False) -> str:
         """Send one and return the answer's name."""
-        return (await self.envelopes.send(Request("PUT", "https://x/", name), urgency)).url
+        return (await self.envelopes.send(Request("PUT", "https://x/", name), urgency, vip=vip)).url
 
 
 def _all(post: Post, names: str) -> list[Callable[[], object]]:
@@ -96,6 +96,42 @@ async def test_the_most_urgent_leads_even_if_it_came_last() -> None:
             tasks.start_soon(post.budget.take, Urgency.DUE)
     assert post.sent[0][0] == "c"
     assert sorted(reduce(operator.iadd, post.sent, [])) == ["c", "r", "s"]
+
+
+async def test_a_vip_travels_before_the_others_of_the_class() -> None:
+    post = Post(size=2)
+    await post.budget.take(Urgency.CHANGE)
+    async with anyio.create_task_group() as tasks:
+        for name in "abcd":
+            tasks.start_soon(post.send, name, Urgency.REFRESH)
+        await anyio.sleep(0.1)
+        tasks.start_soon(partial(post.send, "vip", Urgency.REFRESH, vip=True))
+    assert "vip" in post.sent[0]
+
+
+async def test_a_vip_s_envelope_waits_for_its_budget_before_others() -> None:
+    post = Post(size=2)
+    await post.budget.take(Urgency.CHANGE)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(post.budget.take, Urgency.REFRESH)
+        await anyio.sleep(0.1)
+        for name in ("vip", "vip too"):
+            tasks.start_soon(partial(post.send, name, Urgency.REFRESH, vip=True))
+    assert sorted(post.sent[0]) == ["vip", "vip too"]
+    assert post.times == pytest.approx([2.0], abs=0.1)
+
+
+async def test_a_leader_who_is_overtaken_gives_its_budget_back() -> None:
+    post = Post(size=2, rate=0.1, burst=2.0)
+    await post.budget.take(Urgency.CHANGE, 2)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(post.send, "a", Urgency.REFRESH)
+        tasks.start_soon(post.send, "b", Urgency.REFRESH)
+        await anyio.sleep(15)  # the leader has paid for itself, and waits for what its company costs
+        tasks.start_soon(post.send, "urgent", Urgency.CHANGE)
+    assert post.sent[0][0] == "urgent"
+    assert post.times == pytest.approx([20.0, 30.0], abs=0.1)
 
 
 async def test_a_part_without_an_answer_is_unavailable_and_the_others_are_not() -> None:

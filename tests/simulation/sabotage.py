@@ -136,7 +136,7 @@ def _no_retry() -> list[tuple[object, str, Any]]:
 def _no_budget() -> list[tuple[object, str, Any]]:
     """Requests are sent without waiting for the budget."""
 
-    async def take(self: Any, *_: Any) -> None:
+    async def take(self: Any, *_: Any, **__: Any) -> None:
         return None
 
     return [(budgets.Budget, "take", take)]
