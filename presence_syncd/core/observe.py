@@ -146,9 +146,10 @@ def _own_or_faded(entry: Entry, seen: Observation, vocabulary: Vocabulary, rules
 
 def _show(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary) -> Entry:
     """Write down what is shown, and what that says of our own writes."""
-    mine = not seen.status.is_absent and _is_mine(entry, seen, kind, vocabulary)
     publication = _judge(entry.publication, seen, kind, vocabulary)
     confirmed = publication is not None and publication.confirmed_at is not None
+    mine = not seen.status.is_absent and _is_mine(entry, seen, kind, vocabulary)
+    mine = mine or _is_ours_by_now(entry.publication, publication)
     earlier = entry.still_out(seen.at) if confirmed else entry.publications(seen.at)[bool(entry.publication) :]
     return replace(
         entry,
@@ -186,6 +187,13 @@ def _is_mine(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary
         for p in entry.publications(seen.at)
         if p.may_show(seen.at) and not p.restores
     )
+
+
+def _is_ours_by_now(before: Publication | None, after: Publication | None) -> bool:
+    """Whether a write was just found to be in effect that says what was shown all along: it proves nothing any more."""
+    if before is None or after is None or after.overridden or after.restores:
+        return False
+    return before.confirmed_at is None and after.confirmed_at is not None
 
 
 def _judge(

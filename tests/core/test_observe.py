@@ -8,9 +8,9 @@ from presence_syncd.connectors.symphony import wire
 from presence_syncd.core.entry import Kind, is_older
 from presence_syncd.core.presence import AVAILABLE, BUSY
 from presence_syncd.core.publication import leave
-from presence_syncd.core.reconcile import Reason
+from presence_syncd.core.reconcile import Reason, is_proven
 from presence_syncd.core.view import Compose, Direction, Rules
-from tests.core.desk import Desk
+from tests.core.desk import VISIBLE_WITHIN, Desk
 
 
 def test_the_order_of_the_first_readings_does_not_matter() -> None:
@@ -655,6 +655,24 @@ def test_a_repeated_reading_makes_nothing_ours() -> None:
     desk.write("bems", 13)
     assert desk.see("bems", "available", 14) is Kind.SAME
     assert not desk.entry("bems").mine
+
+
+def test_what_was_shown_all_along_is_ours_once_our_write_of_the_same_must_be_in_effect() -> None:
+    """Else two places would prove each other for ever: what we hold up here, and what we keep awake there for it."""
+    desk = Desk("skype", "bems")
+    desk.start(skype="available", bems="available")
+    desk.see("skype", "busy", 10)
+    desk.write("bems", 10)
+    desk.see("skype", "available", 13)
+    desk.write("bems", 13)
+    desk.see("bems", "available", 40)
+    assert not desk.entry("bems").mine, "it may be what was there before"
+    assert is_proven(desk.view, desk.composed(40), "skype", desk.rules, 40)
+    late = 13 + VISIBLE_WITHIN + 30
+    desk.see("bems", "available", late)
+    assert desk.publication("bems").confirmed_at == late
+    assert desk.entry("bems").mine
+    assert not is_proven(desk.view, desk.composed(late), "skype", desk.rules, late)
 
 
 def test_offline_confirms_nothing() -> None:

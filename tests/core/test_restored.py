@@ -39,6 +39,17 @@ def test_what_is_written_back_is_the_persons_and_proves_them_elsewhere() -> None
         assert is_proven(view, composed, "teams", RULES, START + 13)
 
 
+def test_written_back_before_anybody_saw_the_pin_it_stays_theirs() -> None:
+    view = seen(View({"symphony": Entry()}, START), AVAILABLE, START + 1)
+    for word, status, restores in (("BUSY", BUSY, False), ("AVAILABLE", AVAILABLE, True)):
+        view = begin(view, "symphony", word, status, 45.0, START + 5, restores=restores)
+        view = accept(view, "symphony", Accepted(), START + 6)
+    entry = seen(view, AVAILABLE, START + 200).entries["symphony"]
+    assert entry.publication is not None
+    assert entry.publication.confirmed_at == START + 200
+    assert not entry.mine
+
+
 def test_what_had_faded_before_a_pin_and_is_written_back_awake_proves_nobody_there() -> None:
     view = seen(after_a_pin(faded=replace(AVAILABLE, idle=True)), AVAILABLE, START + 12)
     composed = compose(view, RULES, START + 13)

@@ -218,7 +218,7 @@ class GraphDesk(Desk):
             return right
         own = meanings.GRAPH_READS["/".join(client.pair)]
         rank = {"dnd": 5, "busy": 4, "available": 3, "brb": 2, "away": 1}
-        outranked = rank.get(own.availability, 0) >= rank[next(iter(right)).availability] and not own.idle
+        outranked = (rank.get(own.availability, 0), not own.idle) >= (rank[next(iter(right)).availability], True)
         return right | {own} if outranked else right
 
     def _has_chosen(self, person: str) -> bool:
