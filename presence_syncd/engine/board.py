@@ -5,7 +5,7 @@ The one rule: newer overwrites older. There is no queue, and a lost ring is harm
 
 from __future__ import annotations
 
-import anyio
+from anyio.lowlevel import checkpoint
 
 from presence_syncd.core.entry import Entry, Kind, Observation
 from presence_syncd.core.observe import observe
@@ -13,6 +13,7 @@ from presence_syncd.core.presence import Status
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Direction, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
+from presence_syncd.engine.bell import Bell
 
 QUIET = frozenset({Kind.SAME, Kind.STALE, Kind.UNKNOWN})
 """What changes nothing, so that nobody is woken for it."""
@@ -24,7 +25,8 @@ class Board:
     def __init__(self, view: View, rules: Rules) -> None:
         self.rules = rules
         self._view = view
-        self._bell = anyio.Event()
+        self._bell = Bell()
+        self._is_rung = False
         self.version = 0
 
     @property
@@ -63,14 +65,16 @@ class Board:
 
     def ring(self) -> None:
         """Wake the account."""
-        self._bell.set()
+        self._is_rung = True
+        self._bell.ring()
 
     async def wait(self, seconds: float | None) -> None:
         """Wait for the bell, at most `seconds`; then silence it."""
-        with anyio.move_on_after(seconds):
-            await self._bell.wait()
-        if self._bell.is_set():
-            self._bell = anyio.Event()
+        if self._is_rung:
+            await checkpoint()
+        else:
+            await self._bell.wait(seconds)
+        self._is_rung = False
 
 
 def _is_worth_keeping(before: Entry, after: Entry, kind: Kind) -> bool:

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
 
 import aiohttp
 import httpx
@@ -55,7 +54,7 @@ class Carrier(httpx.AsyncBaseTransport):
             return await self._others().handle_async_request(request)
         body = await request.aread()
         headers = [(name.decode("ascii"), value.decode("ascii")) for name, value in request.headers.raw]
-        with _translated():
+        with _TRANSLATED:
             answer = await self._sessions().request(
                 request.method,
                 _verbatim(request.url),
@@ -110,7 +109,7 @@ class _Body(httpx.AsyncByteStream):
         self._answer = answer
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _translated():
+        with _TRANSLATED:
             while chunk := await self._answer.content.readany():
                 yield chunk
 
@@ -121,25 +120,41 @@ class _Body(httpx.AsyncByteStream):
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
     """Send a request; its errors become httpx's before aiohttp sees them, which would send a GET that was cut again."""
-    with _translated():
+    with _TRANSLATED:
         return await handler(request)
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Say what went wrong as httpx does."""
-    try:
-        yield
-    except (TimeoutError, aiohttp.ServerTimeoutError) as error:
-        raise httpx.ConnectTimeout(str(error)) from error
-    except aiohttp.InvalidURL as error:
-        raise httpx.InvalidURL(str(error)) from error
-    except (aiohttp.ClientConnectorError, aiohttp.ClientConnectorCertificateError) as error:
-        raise httpx.ConnectError(str(error)) from error
-    except aiohttp.ClientHttpProxyError as error:
-        raise httpx.ProxyError(f"{error.status} {error.message}") from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise httpx.RemoteProtocolError(str(error)) from error
+class _Translated:
+    """Says what went wrong as httpx does. One serves all, since a long poll would hold one for minutes."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is not None and (translated := _as_httpx(error)) is not None:
+            raise translated from error
+
+
+def _as_httpx(error: BaseException) -> Exception | None:
+    """What httpx would raise; None for what is no trouble of the network."""
+    match error:
+        case TimeoutError():  # aiohttp's own are among them
+            return httpx.ConnectTimeout(str(error))
+        case aiohttp.InvalidURL():
+            return httpx.InvalidURL(str(error))
+        case aiohttp.ClientConnectorError() | aiohttp.ClientConnectorCertificateError():
+            return httpx.ConnectError(str(error))
+        case aiohttp.ClientHttpProxyError():
+            return httpx.ProxyError(f"{error.status} {error.message}")
+        case aiohttp.ClientError() | OSError():
+            return httpx.RemoteProtocolError(str(error))
+        case _:
+            return None
+
+
+_TRANSLATED = _Translated()
 
 
 def _verbatim(url: httpx.URL) -> URL:

@@ -43,8 +43,8 @@ from presence_syncd.engine.budget import Budget, Urgency
 from presence_syncd.engine.clock import Clock
 from presence_syncd.engine.envelope import Envelopes
 from presence_syncd.engine.tokens import Holder, Tokens, Witness
-from presence_syncd.engine.transport import Transport
-from presence_syncd.errors import AuthRejected, Rejected, ServiceError, SessionExpired
+from presence_syncd.engine.transport import Jar, Transport
+from presence_syncd.errors import AuthRejected, Rejected, ServiceError, Unavailable
 from presence_syncd.metrics import Metrics
 
 T = TypeVar("T")
@@ -52,7 +52,9 @@ Revealer = Callable[[SecretRef], Awaitable[Secret]]
 
 
 class Place(Protocol):
-    """What of a link the steps of its flows touch: its observations, its memory, its bell, its own connection."""
+    """What of a link the steps of its flows touch: observations, memory, bell, cookies, its own connection."""
+
+    jar: Jar
 
     def emit(self, observation: Observation) -> Kind: ...
     def foretell(self, status: Status) -> None: ...
@@ -87,10 +89,10 @@ class Run:
 
 @dataclass(slots=True)
 class Held:
-    """A long poll that is out, and what it is given up for."""
+    """A long poll that is out, and what it is given up for if it is."""
 
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
-    error: ServiceError = field(default_factory=lambda: SessionExpired("the long poll was given up"))
+    error: ServiceError | None = None
 
 
 class Driver:
@@ -227,12 +229,12 @@ class Driver:
     async def _poll(self, request: Request, place: Place) -> Reply:
         """Send a long poll by the link's own connection, until it is answered or given up."""
         held = self._polls[place] = Held()
-        with held.scope:
-            try:
-                return await self.transport.send(request, place.own_client())
-            finally:
-                self._polls.pop(place, None)
-        raise held.error
+        try:
+            return await self.transport.hold(request, place.jar, held.scope)
+        except Unavailable as error:
+            raise held.error or error from None
+        finally:
+            self._polls.pop(place, None)
 
     def _hang_up(self, place: Place, error: ServiceError) -> None:
         held = self._polls.get(place)

@@ -20,8 +20,10 @@ from presence_syncd.core.presence import Status
 from presence_syncd.core.reconcile import WRITES, Decision, Reason, Sink
 from presence_syncd.core.view import Direction
 from presence_syncd.core.vocabulary import Vocabulary
+from presence_syncd.engine.bell import Bell
 from presence_syncd.engine.board import Board
 from presence_syncd.engine.driver import Driver
+from presence_syncd.engine.transport import Jar
 from presence_syncd.engine.trouble import Trouble
 from presence_syncd.metrics import Metrics
 
@@ -73,7 +75,8 @@ class Placed:
     detail: str = ""
     live_at: float | None = None
     behind_since: float | None = None
-    _bell: anyio.Event = field(default_factory=anyio.Event)
+    _bell: Bell = field(default_factory=Bell)
+    jar: Jar = field(default_factory=Jar)
     _own: httpx.AsyncClient | None = None
 
     @property
@@ -169,27 +172,25 @@ class Placed:
 
     def wake(self) -> None:
         """Wake the link's flows that wait."""
-        self._bell.set()
-        self._bell = anyio.Event()
+        self._bell.ring()
 
     async def woken(self, seconds: float) -> bool:
         """Wait until woken, at most `seconds`; whether it was woken."""
-        with anyio.move_on_after(seconds) as scope:
-            await self._bell.wait()
-        return not scope.cancelled_caught
+        return await self._bell.wait(seconds)
 
     def bell(self) -> anyio.Event:
         """The event that the next `wake` sets."""
-        return self._bell
+        return self._bell.coming()
 
     def own_client(self) -> httpx.AsyncClient:
-        """The link's connection for its long poll."""
+        """The link's own connection, for its WebSocket."""
         if self._own is None:
             self._own = self.driver.transport.alone()
         return self._own
 
     async def aclose(self) -> None:
-        """Close the link's own connection."""
+        """Close the link's own connection, and forget its cookies."""
+        self.jar = Jar()
         if self._own is not None:
             await self._own.aclose()
             self._own = None

@@ -6,7 +6,6 @@ The one rule: whatever a child raises, no other child notices. A child that brea
 from __future__ import annotations
 
 import random
-from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,6 +14,7 @@ import anyio
 from anyio.abc import TaskGroup
 from structlog.typing import FilteringBoundLogger
 
+from presence_syncd.engine.bell import Bell
 from presence_syncd.engine.clock import Clock
 from presence_syncd.metrics import Metrics
 
@@ -58,9 +58,9 @@ class Child:
     restarts: int = 0
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     life: anyio.CancelScope = field(default_factory=anyio.CancelScope)
-    times: deque[float] = field(default_factory=lambda: deque(maxlen=INTENSITY + 1))
-    gone: anyio.Event = field(default_factory=anyio.Event)
-    nudge: anyio.Event = field(default_factory=anyio.Event)
+    times: tuple[float, ...] = ()
+    gone: Bell = field(default_factory=Bell)
+    nudge: Bell = field(default_factory=Bell)
 
 
 class Supervisor:
@@ -102,7 +102,7 @@ class Supervisor:
         child = self.children[name]
         if child.state is State.RUNNING:  # or about to be, for the first time
             child.life.cancel()
-        child.nudge.set()
+        child.nudge.ring()
 
     async def _live(self, child: Child) -> None:
         try:
@@ -115,7 +115,7 @@ class Supervisor:
                 await self._say_farewell(child)
             finally:
                 del self.children[child.name]
-                child.gone.set()
+                child.gone.ring()
 
     async def _say_farewell(self, child: Child) -> None:
         """Let the child leave, within a bound."""
@@ -140,17 +140,16 @@ class Supervisor:
     async def _rest(self, child: Child) -> None:
         """Wait before the next life: longer each time, and long when there were too many."""
         child.restarts += 1
-        child.times.append(self._clock.now())
+        child.times = (*child.times, self._clock.now())[-INTENSITY - 1 :]
         often = len(child.times) > INTENSITY and child.times[-1] - child.times[0] <= PERIOD
         recent = sum(self._clock.now() - at <= PERIOD for at in child.times)
         wait = self._parked if often else min(FIRST * 2.0 ** (recent - 1), LONGEST)
         child.state = State.PARKED if often else State.RESTARTING
         if often:
             self._log.error(f"{self._what} parked: it breaks too often", **{self._what: child.name}, seconds=wait)
-        child.life, child.nudge = anyio.CancelScope(), anyio.Event()
-        with anyio.move_on_after(wait * self._rng.uniform(0.5, 1.0)):
-            await child.nudge.wait()
-            child.times.clear()  # whoever wakes it has done something about it
+        child.life = anyio.CancelScope()
+        if await child.nudge.wait(wait * self._rng.uniform(0.5, 1.0)):
+            child.times = ()  # whoever wakes it has done something about it
         self._log.info(f"{self._what} restarted", **{self._what: child.name}, restarts=child.restarts)
 
 

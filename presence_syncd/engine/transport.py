@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import ssl
 import zlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import cast
@@ -30,12 +30,15 @@ AT_ONCE = 32
 """Requests of ours that a service needs to see at once."""
 POOL = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE, keepalive_expiry=55.0)
 """A service's shared pool."""
+HELD = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=55.0)
+"""The pool of long polls, each of which holds a connection."""
 ALONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=55.0)
-"""The pool of one link's long poll."""
+"""The pool of one WebSocket, or of one sign-in to Windows."""
 ALWAYS = {"accept": "*/*", "accept-encoding": "gzip", "connection": "keep-alive", "user-agent": "presence-syncd"}
 """Headers of every request that does not say otherwise."""
 
 Carrier = Callable[[httpx.Limits], httpx.AsyncBaseTransport]
+Carry = Callable[[Request], Awaitable[httpx.Response]]
 
 
 @cache
@@ -54,7 +57,7 @@ class Transport:
 
     def __init__(self, carrier: Carrier, clock: Clock) -> None:
         self._carrier, self._clock = carrier, clock
-        self._pool = carrier(POOL)
+        self._pool, self._held = carrier(POOL), carrier(HELD)
         self._places = anyio.Semaphore(AT_ONCE, fast_acquire=True)
 
     def shared(self) -> httpx.AsyncClient:
@@ -62,12 +65,15 @@ class Transport:
         return _client(self._pool, CookieJar(DefaultCookiePolicy(allowed_domains=())))
 
     def alone(self) -> httpx.AsyncClient:
-        """A client with one connection, and cookies, of its own, for a long poll."""
+        """A client with one connection, and cookies, of its own."""
         return _client(self._carrier(ALONE))
 
     async def aclose(self) -> None:
-        """Close the pool."""
-        await self._pool.aclose()
+        """Close the pools."""
+        try:
+            await self._pool.aclose()
+        finally:
+            await self._held.aclose()
 
     async def send(self, request: Request, client: httpx.AsyncClient | None = None) -> Reply:
         """Send one request and read the whole answer.
@@ -80,12 +86,17 @@ class Transport:
             async with self.alone() as single:  # the handshake belongs to one connection
                 return await self.send(request, single)
         if client is not None:
-            return await self._send(request, client)
+            return await self._send(partial(_by, client), request)
         await self._take_place(request.timeout)
         try:
-            return await self._send(request, None)
+            return await self._send(self._over_pool, request)
         finally:
             self._places.release()
+
+    async def hold(self, request: Request, jar: Jar, scope: anyio.CancelScope) -> Reply:
+        """Send a long poll, as `send` does, with the cookies of its link; it is given up by cancelling the scope."""
+        refuse_plain(request.url)
+        return await self._send(partial(self._over_held, jar), request, scope)
 
     async def _take_place(self, seconds: float) -> None:
         """Wait until fewer requests are under way: the time a service has for its answer begins only then."""
@@ -96,25 +107,42 @@ class Transport:
             said = f"{AT_ONCE} requests are under way, and none was answered within {seconds:g} s"
             raise Unavailable(said) from error
 
-    async def _send(self, request: Request, client: httpx.AsyncClient | None) -> Reply:
+    async def _send(self, carry: Carry, request: Request, scope: anyio.CancelScope | None = None) -> Reply:
         started_at = self._clock.now()
+        answer = None
         try:
-            with anyio.fail_after(request.timeout):
-                status, headers, body = await self._exchange(client, request)
-        except (TimeoutError, httpx.TimeoutException) as error:
-            lived = self._clock.now() - started_at
-            raise Unavailable(f"no answer within {lived:.3g} s", lived=lived) from error
+            with scope or anyio.CancelScope() as scope:
+                scope.deadline = anyio.current_time() + request.timeout
+                answer = await self._exchange(carry, request)
+            if answer is None:
+                raise self._unanswered(started_at)
+        except httpx.TimeoutException as error:
+            raise self._unanswered(started_at) from error
         except httpx.TransportError as error:
             raise Unavailable(_said(error), lived=self._clock.now() - started_at) from error
         except (httpx.InvalidURL, UnicodeError) as error:
             raise Rejected("not a URL, or a header that cannot be sent") from error
-        return Reply(status, headers, body, self._clock.now(), started_at, request.url)
+        return Reply(*answer, self._clock.now(), started_at, request.url)
 
-    async def _exchange(
-        self, client: httpx.AsyncClient | None, request: Request
-    ) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
-        """Send over a link's own client, or straight over the pool: what a client does besides costs twice as much."""
-        answer = await (self._pool.handle_async_request(_whole(request)) if client is None else _by(client, request))
+    def _unanswered(self, started_at: float) -> Unavailable:
+        lived = self._clock.now() - started_at
+        return Unavailable(f"no answer within {lived:.3g} s", lived=lived)
+
+    async def _over_pool(self, request: Request) -> httpx.Response:
+        """Send straight over the pool: what a client does besides costs twice as much."""
+        return await self._pool.handle_async_request(_whole(request))
+
+    async def _over_held(self, jar: Jar, request: Request) -> httpx.Response:
+        """Send straight, with a link's cookies: a client of its own would be 10 KB an account."""
+        whole = _whole(request)
+        jar.show(whole)
+        answer = await self._held.handle_async_request(whole)
+        jar.keep(whole, answer)
+        return answer
+
+    async def _exchange(self, carry: Carry, request: Request) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
+        """Send, and read the whole answer."""
+        answer = await carry(request)
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers.raw)
         stream = cast("httpx.AsyncByteStream", answer.stream)
         try:
@@ -126,6 +154,27 @@ class Transport:
         finally:
             await stream.aclose()
         return answer.status_code, headers, body.whole()
+
+
+class Jar:
+    """The cookies that a link's long polls were given: many services give none."""
+
+    __slots__ = ("_cookies",)
+
+    def __init__(self) -> None:
+        self._cookies: httpx.Cookies | None = None
+
+    def show(self, request: httpx.Request) -> None:
+        """Put the cookies that are for where the request goes into its header."""
+        if self._cookies is not None:
+            self._cookies.set_cookie_header(request)
+
+    def keep(self, request: httpx.Request, answer: httpx.Response) -> None:
+        """Keep what an answer gives, for where it may be shown."""
+        if "set-cookie" in answer.headers:
+            self._cookies = self._cookies or httpx.Cookies()
+            answer.request = request
+            self._cookies.extract_cookies(answer)
 
 
 def _first(headers: tuple[tuple[str, str], ...], name: str) -> str:

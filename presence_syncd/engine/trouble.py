@@ -8,9 +8,9 @@ from __future__ import annotations
 import random
 from copy import copy
 
-import anyio
 from structlog.typing import FilteringBoundLogger
 
+from presence_syncd.engine.bell import Bell
 from presence_syncd.engine.clock import Clock
 from presence_syncd.errors import AuthRejected, RateLimited, Rejected, ServiceError
 
@@ -33,7 +33,7 @@ class Trouble:
         self.word: str | None = None
         self._times = 0
         self._over_at = float("-inf")
-        self._nudge = anyio.Event()
+        self._nudge = Bell()
 
     @property
     def kind(self) -> str:
@@ -68,14 +68,11 @@ class Trouble:
     def try_now(self) -> None:
         """Let the next try come at once; whether it works is seen then."""
         self.retry_at = 0.0
-        self._nudge.set()
-        self._nudge = anyio.Event()
+        self._nudge.ring()
 
     async def rest(self, seconds: float) -> bool:
         """Wait before the next try; whether a nudge ended it."""
-        with anyio.move_on_after(max(seconds, 0.0)) as scope:
-            await self._nudge.wait()
-        return not scope.cancelled_caught
+        return await self._nudge.wait(max(seconds, 0.0))
 
     def ends(self) -> None:
         """It works again."""

@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 
 from presence_syncd.connectors.flow import Reply, Request
 from presence_syncd.engine.clock import Clock
-from presence_syncd.engine.transport import AT_ONCE, Transport, network, refuse_plain, trust
+from presence_syncd.engine.transport import AT_ONCE, Jar, Transport, network, refuse_plain, trust
 from presence_syncd.errors import Rejected, RemoteProtocolError, ServiceError, Unavailable
 from tests.virtual.backends import anyio_backend  # noqa: F401  # a fixture
 from tests.virtual.network import Host, Network
@@ -179,12 +180,47 @@ async def test_a_redirect_is_an_answer() -> None:
 
 async def test_cookies_stay_with_the_link_that_got_them() -> None:
     script = Script(set_cookie="session=ann")
+    request = Request("GET", "https://host/", "ask")
     async with _reached(script) as (transport, _):
         alone = transport.alone()
         for client in (None, None, alone, alone):
-            await transport.send(Request("GET", "https://host/", "ask"), client)
+            await transport.send(request, client)
         await alone.aclose()
-    assert [b"cookie" in headers for headers in script.asked] == [False, False, False, True]
+        ann, bob = Jar(), Jar()
+        for jar in (ann, ann, bob, ann):
+            await transport.hold(request, jar, anyio.CancelScope())
+    cookies = [headers.get(b"cookie") for headers in script.asked]
+    assert cookies == [None, None, None, b"session=ann", None, b"session=ann", None, b"session=ann"]
+
+
+async def test_a_cookie_of_a_long_poll_is_shown_to_its_own_host_only() -> None:
+    script, jar = Script(set_cookie="session=ann; Secure; Path=/here"), Jar()
+    async with _reached(script) as (transport, _):
+        for path in ("here/one", "here/two", "elsewhere"):
+            await transport.hold(Request("GET", f"https://host/{path}", "ask"), jar, anyio.CancelScope())
+    jar.show(other := httpx.Request("GET", "https://other/here"))
+    assert [b"cookie" in headers for headers in script.asked] == [False, True, False]
+    assert "cookie" not in other.headers
+
+
+async def test_a_long_poll_is_given_up_by_its_scope_and_waits_for_no_place() -> None:
+    async with _reached(Script(b"x", pause=1e6)) as (transport, _):
+        scopes = [anyio.CancelScope() for _ in range(AT_ONCE + 2)]
+        said: list[str] = []
+
+        async def hold(scope: anyio.CancelScope) -> None:
+            with pytest.raises(Unavailable) as caught:
+                await transport.hold(Request("GET", "https://host/", "ask", timeout=50.0), Jar(), scope)
+            said.append(str(caught.value))
+
+        async with anyio.create_task_group() as tasks:
+            for scope in scopes:
+                tasks.start_soon(hold, scope)
+            await anyio.sleep(20)
+            scopes[0].cancel()
+            await anyio.sleep(1)
+            assert said == ["no answer within 20 s"]
+        assert said[1:] == ["no answer within 50 s"] * (AT_ONCE + 1)
 
 
 @pytest.mark.parametrize("url", ["http://host/", "ftp://host/", "host", "", "https://[host/", "http://127.0.0.1.evil/"])
