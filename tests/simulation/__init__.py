@@ -2,7 +2,8 @@
 
     desks.py      a service as people sit at it: what they can do there, what colleagues see, what may be right there
     meanings.py   what a word becomes in each service, written out from the mapping once more
-    cables.py     the daemon's end of the network, which a kill unplugs, and the log of what came over it
+    cables.py     the daemon's end of the network, over production's carrier or httpcore, which a kill unplugs; and the
+                  log of what came over it
     stores.py     a store that loses what it had not acknowledged
     people.py     what people do all day
     faults.py     what goes wrong, for how long

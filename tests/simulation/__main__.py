@@ -132,7 +132,7 @@ def main(arguments: list[str] | None = None) -> int:
     spent = sum(outcome.seconds for outcome in done)
     lived = sum(outcome.hours * outcome.parameters.accounts for outcome in done)
     console.print(
-        f"{lived:.0f} account-hours, {sum(o.requests for o in done)} requests, {lived / spent:.1f} account-hours/s"
+        f"{lived:.0f} account-hours, {sum(o.requests for o in done)} requests, {lived / spent:.1f} account-hours/s of a core"
     )
     console.print(f"{len(done) - failed} passed, {failed} failed")
     return 1 if failed else 0

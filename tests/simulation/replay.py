@@ -28,7 +28,7 @@ from tests.virtual.backends import run
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a run. `digest` identifies its trace, `tail` are the trace's last lines."""
+    """What became of a run. `digest` identifies its trace, `tail` are the trace's last lines, `seconds` a core's."""
 
     parameters: Parameters
     broken: tuple[Broken, ...]
@@ -49,7 +49,7 @@ def replay(parameters: Parameters, *, keep: int = KEPT) -> Outcome:
     """Run one seed."""
     said = io.StringIO()
     logs.configure("error", "json", said)
-    begun = time.perf_counter()
+    begun = time.process_time()
     worlds: list[World] = []
     broken: list[Broken] = []
 
@@ -73,7 +73,7 @@ def replay(parameters: Parameters, *, keep: int = KEPT) -> Outcome:
             broken.append(Broken("the run ends", traceback.format_exc()))
     if worlds:
         worlds[0].trace.lines.extend(said.getvalue().replace("\\n", "\n").splitlines())
-    return _outcome(parameters, worlds, broken, time.perf_counter() - begun)
+    return _outcome(parameters, worlds, broken, time.process_time() - begun)
 
 
 @contextmanager

@@ -50,7 +50,7 @@ class Lane:
         self._way.when_it_speaks(self._travel)
 
     def cut(self) -> None:
-        """Lose what is under way, and what will be sent."""
+        """Deliver nothing more."""
         self.arrive = None
 
     def _travel(self) -> None:
@@ -104,7 +104,6 @@ class Near(asyncio.Transport):
         if self.is_closed:
             return
         self.is_closed = True
-        self._up.cut()
         self._down.cut()
         self._far.abort()
         self._loop.call_soon(self._lost, error)
