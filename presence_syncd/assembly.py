@@ -86,7 +86,7 @@ class Assembly:
         settings = self.config.services[name]
         service = REGISTRY[settings.type].service(name, settings)
         service.vocabulary = self.words[name]
-        budget = Budget(settings.rate or service.traits.rate, service.traits.burst, self._clock, self._rng)
+        budget = Budget(service.traits.rate, service.traits.burst, self._clock, self._rng)
         transport = Transport(self._carriers(settings), self._clock)
         return Driver(service, transport, budget, self._clock, self._reveal, self._metrics)
 

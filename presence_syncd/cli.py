@@ -17,6 +17,7 @@ import click
 from presence_syncd import __version__, account_commands, commands
 from presence_syncd.errors import ConfigError, Problem
 from presence_syncd.options import CONFIGURATION, config_option, json_option, load_or_exit, print_json
+from presence_syncd.overview import print_budgets
 
 if TYPE_CHECKING:
     from presence_syncd.config import Config
@@ -73,6 +74,7 @@ def _print_check(config: Config | None, errors: Iterable[Problem], looked: Itera
         if one.problem is None:
             click.echo(str(one))
     if config is not None and not errors:
+        print_budgets(_plan(config))
         counts = _counts(config)
         click.echo(
             "ok: " + ", ".join(f"{n} {name if n != 1 else name.removesuffix('s')}" for name, n in counts.items())
@@ -88,7 +90,15 @@ def _print_check_json(config: Config | None, errors: Iterable[Problem], looked: 
         if one.problem is None
     }
     facts: dict[str, Any] = {"ok": not found, "errors": found, "warnings": warnings}
-    print_json(facts | (_counts(config) if config else {}) | ({"online": online} if looked else {}))
+    counts = {**_counts(config), "budgets": _plan(config)} if config else {}
+    print_json(facts | counts | ({"online": online} if looked else {}))
+
+
+def _plan(config: Config) -> list[dict[str, Any]]:
+    from presence_syncd.config import forecasts
+    from presence_syncd.connectors.upkeep import told
+
+    return [{"service": name, **told(plan)} for name, plan in forecasts(config).items()]
 
 
 def _counts(config: Config) -> dict[str, int]:

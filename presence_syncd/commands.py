@@ -26,7 +26,7 @@ from presence_syncd.options import (
     json_option,
     print_json,
 )
-from presence_syncd.overview import is_troubled, print_accounts, print_links, summary
+from presence_syncd.overview import is_troubled, print_accounts, print_budgets, print_links, summary, unfitting
 from presence_syncd.remote import Remote, RemoteError, control_path
 from presence_syncd.sentences import story
 from presence_syncd.spans import span
@@ -138,12 +138,17 @@ def status(account: str | None, path: Path, control: Path | None, *, trouble: bo
         found = remote.account(account)
         (print_json if as_json else print_links)(found)
         return
-    ready, accounts = remote.ready(), remote.accounts()
+    ready, accounts, budgets = remote.ready(), remote.accounts(), remote.budgets()
     shown = [found for found in accounts if not trouble or is_troubled(found)]
     if as_json:
-        print_json({**ready, "accounts": shown})
+        print_json({**ready, "accounts": shown, "budgets": budgets})
         return
     print_accounts(shown)
+    if not trouble:
+        click.echo()
+        print_budgets(budgets)
+    for said in unfitting(budgets):
+        click.echo(said)
     click.echo(summary(ready, len(accounts), sum(map(is_troubled, accounts))))
 
 

@@ -37,6 +37,11 @@ class Metrics:
         self.refresh_slack = self._histogram(
             "refresh_slack_seconds", "Time left when a session was renewed.", SLACK, "service"
         )
+        self.least_slack = self._gauge(
+            "refresh_slack_least_seconds",
+            "Least time left when a session was renewed in the last 10 to 20 minutes; negative: late.",
+            "service",
+        )
         self.lapsed = self._counter("lapsed_sessions", "Sessions that ended although their state was true.", "service")
         self.requests = self._counter("requests", "Requests, by answer.", "service", "operation", "status")
         self.request_seconds = self._histogram(
@@ -47,6 +52,11 @@ class Metrics:
         )
         self.budget_planned = self._gauge(
             "budget_planned_ratio", "Part of the granted requests that sweeps and renewals need.", "service"
+        )
+        self.budget_headroom = self._gauge(
+            "budget_headroom_ratio",
+            "Part of the request budget that is left while everybody is there; negative: it does not fit.",
+            "service",
         )
         self.throttled = self._counter("throttled", "Answers that asked for fewer requests.", "service")
         self.feed_age = self._gauge("feed_age_seconds", "Time since the last proof that a feed works.", "service")

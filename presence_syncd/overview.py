@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from presence_syncd.connectors.upkeep import MOST
 from presence_syncd.spans import ago, span
 from presence_syncd.tables import print_table
 
@@ -43,6 +44,43 @@ def _cell(account: dict[str, Any], service: str) -> str:
         return "-"
     shows, reason = account["shows"][service] or "not read", account["reasons"][service]
     return shows if reason in QUIET else f"{shows} ({reason})"
+
+
+def print_budgets(budgets: list[dict[str, Any]]) -> None:
+    """Print what each service's login needs of what it is granted; with what is used now, where that is known."""
+    columns = ("service", "needs", "of granted", "headroom", "room for", "time to renew")
+    live = bool(budgets) and "used" in budgets[0]
+    if budgets:
+        print_table((*columns, "least seen", "used now") if live else columns, [_budget_cells(b) for b in budgets])
+
+
+def _budget_cells(budget: dict[str, Any]) -> tuple[str, ...]:
+    further, seen = budget["further"], budget.get("slack_seen")
+    cells = (
+        budget["service"],
+        f"{budget['needed']:.3g}/s",
+        f"{budget['granted']:.3g}/s",
+        f"{1 - budget['ratio']:.0%}",
+        "-" if further is None else f"{further:,} more" if further < MOST else "a million more",
+        _seconds(budget["slack"]),
+    )
+    return (*cells, _seconds(seen), f"{budget['used']:.0%}") if "used" in budget else cells
+
+
+def _seconds(slack: float | None) -> str:
+    if slack is None:
+        return "-"
+    return span(slack) if slack >= 0 else f"{span(-slack)} late"
+
+
+def unfitting(budgets: list[dict[str, Any]]) -> list[str]:
+    """Say which logins cannot serve everybody."""
+    return [
+        f"{budget['service']} needs {budget['ratio']:.0%} of what it is granted while everybody is there; "
+        "`presence-syncd check` says what can be done"
+        for budget in budgets
+        if budget["ratio"] > 1
+    ]
 
 
 def summary(ready: dict[str, Any], count: int, troubled: int) -> str:

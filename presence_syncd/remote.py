@@ -69,6 +69,11 @@ class Remote:
         accounts: list[dict[str, Any]] = self._ask("GET", "/api/v1/accounts")
         return accounts
 
+    def budgets(self) -> list[dict[str, Any]]:
+        """What every service's login is granted, and needs."""
+        budgets: list[dict[str, Any]] = self._ask("GET", "/api/v1/budgets")
+        return budgets
+
     def ready(self) -> dict[str, Any]:
         """Whether every feed is alive, and what is waited for."""
         return self._object("GET", "/-/ready", also=503)

@@ -5,7 +5,7 @@ The one rule: reading changes nothing.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +13,7 @@ import anyio
 import anyio.lowlevel
 
 from presence_syncd.chain import chain_of
+from presence_syncd.connectors.upkeep import Forecast, Needs, forecast, told
 from presence_syncd.core.reconcile import Reason
 from presence_syncd.daemon import Daemon
 from presence_syncd.engine.account import Account
@@ -39,7 +40,8 @@ class Report:
         self._counts_itself = False
         self._live_at: dict[str, float] = {}
         self._behind: dict[str, float] = {}
-        self._renewals: dict[str, float] = {}
+        self._steady: dict[str, float] = {}
+        self._needs: dict[str, Needs] = {}
 
     async def keep_counting(self) -> None:
         """Count states again and again, in slices: with many accounts a scrape must not stop the loop to count."""
@@ -52,18 +54,23 @@ class Report:
 
     def exposition(self) -> bytes:
         """The metrics; the states as they were counted last, or now if nobody keeps counting."""
+        self._count_once()
+        self._measure_services()
+        return self.daemon.metrics.exposition()
+
+    def _count_once(self) -> None:
+        """Count now, if nobody keeps counting."""
         if not self._counts_itself:
             for _ in self._count():
                 pass
-        self._measure_services()
-        return self.daemon.metrics.exposition()
 
     def _count(self) -> Iterator[None]:
         """Count links and accounts by state; yields after each slice."""
         links: Counter[tuple[str, Reason]] = Counter()
         behind: dict[str, float] = {}
         parked: Counter[str] = Counter()
-        renewals: dict[str, float] = dict.fromkeys(self.daemon.drivers, 0.0)
+        steady: dict[str, float] = defaultdict(float)
+        needs: dict[str, Needs] = defaultdict(Needs)
         self._live_at = {}
         for number, account in enumerate(list(self.daemon.tasks.values())):
             for link in account.links:
@@ -71,12 +78,14 @@ class Report:
                 self._note_life(link)
                 if link.behind_since is not None:
                     behind[link.service] = min(behind.get(link.service, link.behind_since), link.behind_since)
-                renewals[link.service] = renewals.get(link.service, 0.0) + _often(link)
+                upkeep = link.link.upkeep()
+                needs[link.service].add(upkeep)
+                steady[link.service] += upkeep.polls + _renewals(link)
             if kind := parked_reason(account):
                 parked[kind] += 1
             if number % SLICE == SLICE - 1:
                 yield
-        self._renewals, self._behind = renewals, behind
+        self._steady, self._needs, self._behind = steady, needs, behind
         self._tell_links(links)
         self._tell_accounts(parked)
 
@@ -101,6 +110,9 @@ class Report:
         ages = {name: self._age(name) for name in drivers}
         _set_all(metrics.budget_used, {(name,): driver.budget.used_ratio() for name, driver in drivers.items()})
         _set_all(metrics.budget_planned, {(name,): self.planned_ratio(name) for name in drivers})
+        _set_all(metrics.budget_headroom, {(name,): 1 - self.forecast(name).ratio for name in drivers})
+        slacks = {name: driver.budget.slack.seen() for name, driver in drivers.items()}
+        _set_all(metrics.least_slack, {(name,): slack for name, slack in slacks.items() if slack is not None})
         _set_all(metrics.feed_age, {(name,): age for name, age in ages.items() if age is not None})
         _set_all(metrics.feed_limit, {(name,): self._limit(name) for name in drivers})
         _set_all(metrics.behind, {(name,): now - self._behind.get(name, now) for name in drivers})
@@ -110,7 +122,24 @@ class Report:
         """Part of the granted rate that sweeps and renewals need; above 1 something will be late."""
         driver, feed = self.daemon.drivers[service], self.daemon.feeds.get(service)
         sweeps = feed.requests / driver.service.traits.poll_every if feed else 0.0
-        return (sweeps + self._renewals.get(service, 0.0)) / driver.budget.rate
+        return (sweeps + self._steady.get(service, 0.0)) / driver.budget.rate
+
+    def forecast(self, service: str) -> Forecast:
+        """What a service's login is granted, and needs while everybody is there."""
+        driver = self.daemon.drivers[service]
+        return forecast(self._needs.get(service, Needs()), driver.service.sweeping, driver.budget.full_rate)
+
+    def budgets(self) -> list[dict[str, Any]]:
+        """Every login's budget: by plan, and as it is used now."""
+        self._count_once()
+        names = [name for name in self.daemon.config.services if name in self.daemon.drivers]
+        return [{"service": name, **told(self.forecast(name)), **self._used(name)} for name in names]
+
+    def _used(self, service: str) -> dict[str, Any]:
+        """What is used of a budget now, in parts of the planned rate, and the least slack seen in seconds."""
+        budget = self.daemon.drivers[service].budget
+        seen = budget.slack.seen()
+        return {"used": round(budget.used_ratio(), 4), "slack_seen": None if seen is None else round(seen, 1)}
 
     def _age(self, service: str) -> float | None:
         """Seconds since the last proof of life of a service's feed, or of the liveliest of its links."""
@@ -176,13 +205,12 @@ class Report:
         }
 
 
-def _often(link: Placed) -> float:
-    """Requests per second to keep a link as it is: renewals of its lease, and its own polls."""
-    traits, publication = link.driver.service.traits, link.board.view.entries[link.domain].publication
-    polls = 0.0 if traits.sweep_size else 1 / traits.poll_every
+def _renewals(link: Placed) -> float:
+    """Requests per second that renewing what a link shows now needs."""
+    publication = link.board.view.entries[link.domain].publication
     if publication is None or publication.refresh_at is None or publication.accepted_at is None or not link.writer:
-        return polls
-    return polls + 1 / max(1.0, publication.refresh_at - publication.accepted_at)
+        return 0.0
+    return 1 / max(1.0, publication.refresh_at - publication.accepted_at)
 
 
 def _shows(link: Placed) -> str | None:

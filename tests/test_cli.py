@@ -32,8 +32,9 @@ def test_check_prints_warnings_and_a_summary(tmp_path: Path) -> None:
     path = write(tmp_path, ELSE + "links.symphony.user_id = 2\n")
     done = run("check", "--config", str(path), "--skip-environment")
     assert done.exit_code == 0
-    first, last = done.output.splitlines()
+    first, *budgets, last = done.output.splitlines()
     assert first.startswith(f"warning: {path}:15:1: account.bob: has one link")
+    assert [line.split()[0] for line in budgets] == ["service", "teams", "symphony"]
     assert last == "ok: 2 accounts, 3 links, 2 services"
 
 
@@ -44,7 +45,13 @@ def test_check_looks_at_the_environment(tmp_path: Path) -> None:
     assert CANARY not in done.output
     assert "services.symphony.private_key" in done.output
     done = run("check", env={**ENVIRON, "PRESENCE_SYNCD_CONFIG": str(path)})
-    assert (done.exit_code, done.output) == (0, "ok: 1 account, 2 links, 2 services\n")
+    budgets = [
+        "service   needs     of granted  headroom  room for        time to renew",
+        "teams     0.204/s   37.5/s      99%       8,060 more      58 s",
+        "symphony  0.0667/s  10/s        99%       a million more  -",
+    ]
+    assert done.exit_code == 0
+    assert done.output.splitlines() == [*budgets, "ok: 1 account, 2 links, 2 services"]
 
 
 def test_check_prints_json(tmp_path: Path) -> None:
@@ -56,7 +63,9 @@ def test_check_prints_json(tmp_path: Path) -> None:
     assert (done.exit_code, json.loads(done.output)) == (78, {"ok": False, "errors": [found], "warnings": []})
     done = run("check", "--json", "--skip-environment", "--config", str(write(tmp_path, GOOD)))
     counts = {"accounts": 1, "links": 2, "services": 2}
-    assert (done.exit_code, json.loads(done.output)) == (0, {"ok": True, "errors": [], "warnings": [], **counts})
+    found = json.loads(done.output)
+    assert {budget["service"]: budget["granted"] for budget in found.pop("budgets")} == {"teams": 37.5, "symphony": 10}
+    assert (done.exit_code, found) == (0, {"ok": True, "errors": [], "warnings": [], **counts})
 
 
 def test_schema_prints_what_an_editor_reads() -> None:

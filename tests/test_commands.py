@@ -121,11 +121,16 @@ def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
 def test_status_shows_what_is_shown_where(tenant: Tenant) -> None:
     lines = tenant.said("status").splitlines()
     assert lines[0].split() == ["account", "state", "status", "said", "in", *tenant.urls]
-    assert [line.split()[0] for line in lines[1:-1]] == ["alice", "bob", "carol"]
+    assert [line.split()[0] for line in lines[1:4]] == ["alice", "bob", "carol"]
+    assert lines[4] == ""
+    assert lines[5].split("  ")[0] == "service"
+    assert lines[5].endswith("used now")
+    assert [line.split()[0] for line in lines[6:-1]] == [*tenant.urls]
     assert lines[1].split()[1:3] == ["running", "available"]
     assert lines[-1].startswith("3 accounts, all well")
     found = tenant.json("status")
     assert (found["ready"], len(found["accounts"])) == (not found["waiting"], 3)
+    assert {budget["service"]: budget["ratio"] < 1 for budget in found["budgets"]} == dict.fromkeys(tenant.urls, True)
 
 
 def test_status_of_one_account_shows_its_links(tenant: Tenant) -> None:
@@ -312,7 +317,7 @@ def test_accounts_are_completed_from_the_daemon(tenant: Tenant) -> None:
 def test_check_online_signs_in_and_reads(tenant: Tenant) -> None:
     lines = tenant.said("check", "--online").splitlines()
     assert re.fullmatch(r"ok: teams: signed in, and alice shows available \(\d+\.\d s\)", lines[0])
-    assert len(lines) == len(tenant.urls) + 1
+    assert len(lines) == len(tenant.urls) + (1 + len(tenant.urls)) + 1  # what was read, the budgets, the summary
     found = tenant.json("check", "--online")
     assert found["online"].keys() == tenant.urls.keys()
     assert set(tenant.shows("alice").values()) == {"available"}, "it must only look"

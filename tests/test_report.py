@@ -24,10 +24,12 @@ METRICS = {
     "observations_total": "service kind",
     "publish_total": "service reason outcome",
     "propagation_seconds_count": "source target",
+    "refresh_slack_least_seconds": "service",
     "refresh_slack_seconds_count": "service",
     "lapsed_sessions_total": "service",
     "requests_total": "service operation status",
     "request_seconds_count": "service operation",
+    "budget_headroom_ratio": "service",
     "budget_planned_ratio": "service",
     "budget_used_ratio": "service",
     "throttled_total": "service",
@@ -81,6 +83,7 @@ async def test_every_metric_of_the_design_is_there_and_none_names_a_person(tmp_p
         for name, labels in METRICS.items():
             if name in (
                 "lapsed_sessions_total",
+                "refresh_slack_least_seconds",
                 "refresh_slack_seconds_count",
             ):  # nothing lapsed; see the engine's tests
                 continue
@@ -132,6 +135,40 @@ async def test_what_is_planned_is_told_as_a_part_of_what_is_granted(tmp_path: Pa
         assert renewed == pytest.approx(swept + 1 / (0.7 * 3600) / budget.rate, rel=0.01)
         budget.pause(1.0)
         assert report.planned_ratio("teams") == pytest.approx(renewed / 0.7, rel=0.01)
+
+
+async def test_what_is_left_while_everybody_is_there_is_told_before_they_are(tmp_path: Path) -> None:
+    async with office(tmp_path) as here, here.running() as daemon:
+        report = Report(daemon)
+        found = exposed(report)["budget_headroom_ratio"]
+        assert found["teams",] == pytest.approx(1 - (1 + 3 / 231) / 37.5, rel=1e-4)  # a sweep a second, three renewals
+        assert found["symphony",] == pytest.approx(1 - 3 / 10)
+        assert found["teams",] < 1 - report.planned_ratio("teams")
+        with here.changed() as document:
+            document["services"]["teams"]["rate"] = 0.5
+        await daemon.reload(here.load())
+        teams, symphony = report.budgets()
+        assert exposed(report)["budget_headroom_ratio"]["teams",] == pytest.approx(1 - teams["ratio"], abs=1e-4)
+        assert (teams["service"], teams["links"], teams["granted"], teams["further"]) == ("teams", 3, 0.5, 0)
+        assert (teams["ratio"], teams["slack"], teams["slack_seen"]) == (pytest.approx(2.026, abs=1e-3), 58.0, None)
+        assert (symphony["needed"], symphony["further"], symphony["slack"]) == (3.0, 49_997, None)  # ten pages
+
+
+async def test_the_least_time_left_at_a_renewal_is_told(tmp_path: Path) -> None:
+    async with office(tmp_path) as here, here.running() as daemon:
+        report = Report(daemon)
+        await anyio.sleep(5)
+        assert "refresh_slack_least_seconds" not in exposed(report)
+        here.say("alice", "BUSY")
+        await anyio.sleep(5)
+        here.say("alice", "AVAILABLE")
+        await anyio.sleep(280)
+        found = exposed(report)
+        (seen,) = found["refresh_slack_least_seconds"].values()
+        assert found["refresh_slack_seconds_count"] == {("teams",): 1.0}
+        assert found["refresh_slack_seconds_sum"] == {("teams",): pytest.approx(seen)}
+        assert seen > 50
+        assert report.budgets()[0]["slack_seen"] == pytest.approx(seen, abs=0.1)
 
 
 async def test_who_keeps_counting_does_not_count_at_the_scrape(tmp_path: Path) -> None:
@@ -193,7 +230,8 @@ async def test_what_a_reload_took_away_is_not_shown_any_more(tmp_path: Path) -> 
         gauges = [
             name for name, kind in typed(report).items() if kind == "gauge" and "service" in METRICS.get(name, "")
         ]
-        assert len(gauges) == 8
+        gauges.remove("refresh_slack_least_seconds")  # nothing was renewed
+        assert len(gauges) == 9
         assert all(any("symphony" in key for key in exposed(report)[name]) for name in gauges)
         with here.changed() as document:
             del document["services"]["symphony"]

@@ -4,6 +4,7 @@
     check_environment()   secrets, certificates, folders, as they are on this machine now
     schema()              the whole file as JSON Schema
     vocabularies()        the words of each service as used
+    forecasts()           what each service's login needs, and is granted
 
 The one rule: nothing starts half; a configuration with an error is not used at all.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 from presence_syncd.config.contents import vocabularies
 from presence_syncd.config.documents import Place
 from presence_syncd.config.environment import check_environment
+from presence_syncd.config.plan import forecasts
 from presence_syncd.config.reading import load
 from presence_syncd.config.schema import schema
 from presence_syncd.config.tables import (
@@ -41,6 +43,7 @@ __all__ = [
     "Place",
     "Policy",
     "check_environment",
+    "forecasts",
     "load",
     "schema",
     "vocabularies",

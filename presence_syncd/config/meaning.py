@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from presence_syncd.config.contents import link_origin, make_service, policy_origin, tables_of, values_in
 from presence_syncd.config.documents import Origin
 from presence_syncd.config.findings import Findings, suggest
+from presence_syncd.config.plan import forecast_all, links_of, too_fast, too_many
 from presence_syncd.config.tables import AccountSettings, Config, Policy
 from presence_syncd.connectors.connector import Service
 from presence_syncd.connectors.fields import SecretRef
@@ -35,6 +36,8 @@ def check(config: Config, known: frozenset[str], findings: Findings) -> None:
     findings.warnings.extend(_nothing_read(config))
     findings.warnings.extend(_unreachable(config, known))
     findings.warnings.extend(_unused(config))
+    findings.warnings.extend(too_fast(config, services))
+    findings.warnings.extend(too_many(config, forecast_all(services, links_of(config, services))))
 
 
 def _make_services(config: Config, findings: Findings) -> Iterator[tuple[str, Service]]:

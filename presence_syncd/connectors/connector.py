@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 from presence_syncd.connectors.fields import LinkSettings, ServiceSettings
 from presence_syncd.connectors.flow import Flow, Reply, Request
+from presence_syncd.connectors.upkeep import Limit, Upkeep
 from presence_syncd.core.entry import Observation
 from presence_syncd.core.presence import Status
 from presence_syncd.core.vocabulary import Vocabulary
@@ -61,6 +63,7 @@ class Traits:
 
     `visible_within`  how long a write may take until it is read back;
     `rate`, `burst`   requests per second the service grants its login, and how many at once;
+    `limit`           what the service documents of that (None: nothing);
     `pushes`          links follow changes by `watch`; otherwise
     `sweep_size`      links one `sweep` flow may cover (0: every link is read alone), each
     `poll_every`      seconds;
@@ -78,6 +81,7 @@ class Traits:
     batch_size: int = 1
     leased: bool = False
     notes: bool = False
+    limit: Limit | None = None
 
 
 class Link:
@@ -138,6 +142,12 @@ class Link:
         return float("inf")
         yield
 
+    def upkeep(self) -> Upkeep:
+        """What this link needs besides sweeps although nothing changes, while the person is there."""
+        traits = self.service.traits
+        alone = not (traits.sweep_size or traits.pushes)
+        return Upkeep(polls=1 / traits.poll_every if alone else 0.0, is_swept=traits.sweep_size > 0)
+
     def sign_out(self) -> Flow[None]:
         """Leave cleanly: the session ends at the service too."""
         return
@@ -171,6 +181,11 @@ class Service:
         """Read many links at once; returns what is shown by `Link.key`. A missing key says nothing."""
         return {}
         yield
+
+    def sweeping(self, links: int) -> float:
+        """Requests per second that sweeping so many links needs."""
+        size = self.traits.sweep_size
+        return ceil(links / size) / self.traits.poll_every if size else 0.0
 
     def batch(self, requests: Sequence[Request]) -> Flow[list[Reply | None]]:
         """Send requests in one envelope; answers in their order, None for one that was not answered."""

@@ -155,7 +155,7 @@ class ServiceSettings(Table):
     rate: float | None = Field(
         default=None,
         gt=0,
-        description="requests per second this login may use; default: 80 % of the documented limit",
+        description="requests per second this login may use; default: 80 % of the documented limit, bursts included",
     )
     presence_domain: str | None = Field(
         default=None,

@@ -17,6 +17,7 @@ from math import exp
 import anyio
 
 from presence_syncd.engine.clock import Clock
+from presence_syncd.engine.slack import LeastSlack
 
 SLOWDOWN = 0.7
 """What is left of the rate after the service asked for fewer requests."""
@@ -49,7 +50,10 @@ class _Waiter:
 
 
 class Budget:
-    """At most `rate` requests per second in the long run and `burst` at once; adapts when the service objects."""
+    """At most `rate` requests per second in the long run and `burst` at once; adapts when the service objects.
+
+    `swept` counts the requests of sweeps so far; `slack` is what waiting leaves of the time to renew sessions in.
+    """
 
     def __init__(self, rate: float, burst: float, clock: Clock, rng: random.Random) -> None:
         self.full_rate, self.burst = rate, max(1.0, burst)
@@ -61,6 +65,7 @@ class Budget:
         self._numbers = count()
         self._spent, self._spent_at = 0.0, clock.now()
         self.swept = 0
+        self.slack = LeastSlack(clock)
 
     @property
     def rate(self) -> float:

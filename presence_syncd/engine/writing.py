@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from structlog.typing import FilteringBoundLogger
 
 from presence_syncd.connectors.connector import Publish, Published
+from presence_syncd.connectors.upkeep import LATEST, MARGIN, SOONEST
 from presence_syncd.core.change import of_status
 from presence_syncd.core.compose import compose
 from presence_syncd.core.publication import Accepted, accept, begin, fail, freeze, take_back
@@ -24,8 +25,6 @@ from presence_syncd.metrics import Metrics
 
 DUE = 60.0
 """A lease that ends within this many seconds is renewed before others."""
-MARGIN = 0.95
-"""A lease is renewed before this part of it has passed, whatever the jitter."""
 
 
 class Writing:
@@ -130,6 +129,7 @@ class Writing:
         if expired_at is None:
             return
         self._metrics.refresh_slack.labels(link.service).observe(max(0.0, expired_at - now))
+        link.driver.budget.slack.note(expired_at - now)
         if now > expired_at:
             self._metrics.lapsed.labels(link.service).inc()
             link.log.warning("session lapsed", seconds=round(now - expired_at, 1), change=self._change(link))
@@ -139,7 +139,7 @@ class Writing:
         if published.refresh_in is None:
             return None
         latest = (published.expires_in or float("inf")) * MARGIN
-        return min(published.refresh_in * self._rng.uniform(1.0, 1.1), latest)
+        return min(published.refresh_in * self._rng.uniform(SOONEST, LATEST), latest)
 
     def _tell(self, link: Placed, decision: Decision, now: float) -> None:
         change = self._change(link)

@@ -31,6 +31,10 @@ class Source(Protocol):
         """Every account, short."""
         ...
 
+    def budgets(self) -> list[dict[str, Any]]:
+        """What every service's login is granted, and needs."""
+        ...
+
     def account(self, name: str) -> dict[str, Any] | None:
         """One account, whole; None if there is none of that name."""
         ...
@@ -48,6 +52,7 @@ def routes(source: Source) -> list[BaseRoute]:
         Route("/-/healthy", _answering(lambda _: PlainTextResponse("healthy\n"))),
         Route("/-/ready", _answering(lambda _: _ready(source))),
         Route("/api/v1/accounts", _answering(lambda _: JSONResponse(source.accounts()))),
+        Route("/api/v1/budgets", _answering(lambda _: JSONResponse(source.budgets()))),
         Route("/api/v1/accounts/{name}", _answering(lambda request: _account(source, request))),
     ]
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import anyio
+import pytest
 import structlog
 import tomli_w
 
@@ -18,6 +20,7 @@ from presence_syncd.connectors.emulation import EmulatedClock
 from presence_syncd.connectors.graph.emulator import GraphEmulator
 from presence_syncd.connectors.symphony.emulator import SymphonyEmulator
 from presence_syncd.daemon import Daemon
+from presence_syncd.report import Report
 from tests.endtoend.office import EPOCH, SECRET, document, key_pair
 from tests.virtual.backends import anyio_backend  # noqa: F401  # both backends, virtual time
 from tests.virtual.network import Network
@@ -42,6 +45,7 @@ class Crowd:
     symphony: SymphonyEmulator
     network: Network
     rate: float
+    daemon: Daemon = field(init=False)
     vips: frozenset[int] = frozenset(range(0, CROWD, CROWD // VIPS))
 
     def load(self) -> config.Config:
@@ -88,13 +92,15 @@ async def crowd(folder: Path, rate: float) -> AsyncIterator[Crowd]:
         network = Network(tasks, hosts, random.Random(1))
         here = Crowd(folder, teams, symphony, network, rate)
         logs.configure("error", "json")
-        daemon = Daemon(
+        here.daemon = Daemon(
             here.load(),
             carriers=lambda _: network.transport,
             rng=random.Random(1),
             wall=lambda: EPOCH + anyio.current_time(),
         )
-        tasks.start_soon(daemon.run)
+        started = anyio.Event()
+        tasks.start_soon(here.daemon.run, started.set)
+        await started.wait()
         try:
             yield here
         finally:
@@ -110,10 +116,24 @@ async def test_with_half_of_what_is_needed_no_vip_lapses(tmp_path: Path) -> None
         vips, others = here.lapsed_since(before)
         assert vips == 0
         assert others > (CROWD - VIPS) / 2
+        (told,) = (budget for budget in Report(here.daemon).budgets() if budget["service"] == "teams")
+        assert told["ratio"] == pytest.approx(2 + SWEEPS / here.rate, rel=0.01)
+        assert told["slack_seen"] < 0
 
 
-async def test_with_room_for_everybody_nobody_lapses(tmp_path: Path) -> None:
+async def test_with_room_for_everybody_nobody_lapses_and_the_forecast_is_right(tmp_path: Path) -> None:
     async with crowd(tmp_path, (WRITES + SWEEPS) * 1.1) as here:
-        await anyio.sleep(1500)
+        report = Report(here.daemon)
+        plan = report.budgets()[0]
+        assert plan["needed"] == pytest.approx(WRITES + SWEEPS, rel=0.001)
+        assert plan["further"] == pytest.approx(CROWD * 0.1, abs=1)
+        here.teams.throttle.limit = math.ceil(30 * here.rate + 20)  # an envelope may go at once
+        await anyio.sleep(600)
+        wrote, began = len(here.teams.writes), anyio.current_time()
+        await anyio.sleep(900)
+        assert (len(here.teams.writes) - wrote) / (anyio.current_time() - began) == pytest.approx(WRITES, rel=0.05)
         assert here.lapsed_since(dict.fromkeys(range(CROWD), 0)) == (0, 0)
-        assert len(here.teams.writes) > 6 * CROWD
+        throttled = here.daemon.metrics.throttled.labels("teams")
+        assert throttled._value.get() == 0
+        seen = report.budgets()[0]["slack_seen"]
+        assert 0 < seen <= plan["slack"] + 1

@@ -27,6 +27,10 @@ class Source:
         """Every account."""
         return [{"account": "ann"}]
 
+    def budgets(self) -> list[dict[str, Any]]:
+        """Every budget."""
+        return [{"service": "teams", "ratio": 0.25}]
+
     def account(self, name: str) -> dict[str, Any] | None:
         """One account."""
         return {"account": name} if name == "ann" else None
@@ -45,6 +49,7 @@ async def _get(path: str, source: Source, method: str = "GET") -> httpx.Response
         ("/-/ready", 200, "true"),
         ("/api/v1/accounts", 200, "ann"),
         ("/api/v1/accounts/ann", 200, "ann"),
+        ("/api/v1/budgets", 200, "teams"),
         ("/api/v1/accounts/bob", 404, "no such account"),
         ("/nowhere", 404, ""),
     ],

@@ -34,6 +34,10 @@ class Daemon:
     def accounts(self) -> list[dict[str, Any]]:
         return [{"account": "alice"}]
 
+    def budgets(self) -> list[dict[str, Any]]:
+        """Every budget."""
+        return [{"service": "teams", "ratio": 0.25}]
+
     def account(self, name: str) -> dict[str, Any] | None:
         return {"account": name} if name == "alice" else None
 

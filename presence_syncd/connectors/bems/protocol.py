@@ -19,10 +19,11 @@ from presence_syncd.connectors.bems.settings import BemsLinkSettings, BemsSettin
 from presence_syncd.connectors.bems.wire import SAFE_WORDS, same_contact, status_of, substitute_for
 from presence_syncd.connectors.connector import Link, Publish, Published, Service, Token, Traits
 from presence_syncd.connectors.flow import Flow, Now, Remember, Reply, Reveal, Wait
+from presence_syncd.connectors.upkeep import BURST, Upkeep
 from presence_syncd.core.entry import Observation
 from presence_syncd.errors import Rejected, ServiceError, Unavailable
 
-RATE, BURST = 50.0, 100.0
+RATE = 50.0
 """HTTP requests per second where `rate` is not set: no limit is published."""
 VISIBLE_WITHIN = 30.0
 """Seconds until a write is read back (mapping.md §4.3)."""
@@ -47,10 +48,11 @@ class BemsService(Service):
         self.refused: set[str] = set()
         self.unregister = list(UNREGISTER)
         self.lookup = None if settings.lookup_url is None else Lookup(settings, self.counters)
+        rate = settings.rate or RATE
         self.traits = Traits(
             visible_within=VISIBLE_WITHIN if self.lookup is None else 3 * settings.lookup_every,
-            rate=settings.rate or RATE,
-            burst=BURST,
+            rate=rate,
+            burst=BURST * rate,
             poll_every=settings.lookup_every,
             pushes=True,
             sweep_size=0 if self.lookup is None else SWEEP_SIZE,
@@ -151,6 +153,13 @@ class BemsLink(Link):
         word = yield from self._writer.write(publish.word, publish.note, look_first=publish.attempt > 0)
         yield from self._remember()
         return Published(word=word if word != publish.word else None)
+
+    def upkeep(self) -> Upkeep:
+        """What Connect costs in HTTP requests: polls and pings; the frames of a WebSocket are none."""
+        own = self.service.settings
+        every = {"websocket": (), "long-poll": (own.hold, own.ping_every), "poll": (own.poll_every, own.ping_every)}
+        polls = sum(1 / seconds for seconds in every[own.transport]) if self.uses_connect else 0.0
+        return Upkeep(polls=polls, is_swept=self.service.lookup is not None)
 
     def sign_out(self) -> Flow[None]:
         """Take the registration back and end the session."""

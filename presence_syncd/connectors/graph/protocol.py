@@ -23,6 +23,7 @@ from presence_syncd.connectors.graph import auth, wire
 from presence_syncd.connectors.graph.batch import SIZE, batch
 from presence_syncd.connectors.graph.reading import newest
 from presence_syncd.connectors.graph.settings import RENEW, GraphLinkSettings, GraphSettings
+from presence_syncd.connectors.upkeep import BURST, Limit, Upkeep, renewed
 from presence_syncd.core.entry import Observation
 from presence_syncd.core.presence import UNKNOWN
 from presence_syncd.errors import Rejected, RemoteProtocolError
@@ -34,8 +35,8 @@ MAX_SWEEP = 8 * 1024 * 1024
 """Largest answer to a sweep, in bytes: 650 people with the longest notes."""
 NOTE_LENGTH = 280
 """Characters of a note; the Teams client's own limit (§2.3)."""
-RATE = 40.0
-"""Requests per second: 80 % of the smaller documented limit, 1,500 in 30 s (§5)."""
+LIMIT = Limit(1500, 30.0)
+"""The smaller one of the two documented limits of an app in a tenant, reads and writes together (§5)."""
 VISIBLE_WITHIN = 300.0
 """Seconds until a write is seen; clients poll (§1.2)."""
 SLOW_PROBE = 900.0
@@ -60,17 +61,19 @@ class GraphService(Service):
         self.settings = settings
         beta = settings.api == "beta"
         self.vocabulary = wire.vocabulary(settings.preferred, beta=beta).override(settings.mapping)
-        rate = settings.rate or RATE
+        rate = settings.rate or LIMIT.rate
         self.traits = Traits(
             visible_within=VISIBLE_WITHIN,
             rate=rate,
-            burst=2 * rate,
+            burst=BURST * rate,
             poll_every=settings.sweep,
             sweep_size=SWEEP_SIZE,
             batch_size=SIZE,
             leased=True,
             notes=True,
+            limit=LIMIT,
         )
+        self.writing = _upkeep(settings)
 
     def link(self, account: str, settings: GraphLinkSettings, memory: Mapping[str, str]) -> GraphLink:
         """Make the place of one account in the tenant."""
@@ -108,11 +111,14 @@ class GraphService(Service):
 class GraphLink(Link):
     """One person. `seen` is the last observation since our last write, which ended at `wrote_at` (daemon's seconds)."""
 
+    service: GraphService
+
     def __init__(
         self, service: GraphService, account: str, settings: GraphLinkSettings, memory: Mapping[str, str]
     ) -> None:
         super().__init__(service, account, settings, memory)
         self.key = settings.user
+        self.settings = settings
         self.tenant = service.settings
         self.vocabulary = service.vocabulary
         self.seen: Observation | None = None
@@ -152,6 +158,10 @@ class GraphLink(Link):
         if note:
             yield from self._write("setStatusMessage", _message(""))
         yield from self._remember("note", "")
+
+    def upkeep(self) -> Upkeep:
+        """Renewals, where the link is written; each part of an envelope counts as a request (§6)."""
+        return self.service.writing if self.settings.direction.writes else Upkeep(is_swept=True)
 
     def sign_out(self) -> Flow[None]:
         """Leave cleanly, where that is wanted."""
@@ -232,6 +242,16 @@ class GraphLink(Link):
         """Whether the note may still be the one we wrote: no other has been seen since."""
         ours = self.memory.get("note")
         return bool(ours) and (self.seen is None or self.seen.note is None or _digest(self.seen.note) == ours)
+
+
+def _upkeep(settings: GraphSettings) -> Upkeep:
+    """What a person costs at most: Available, or a state that takes a preferred presence and a session."""
+    leases = [(1, settings.refresh_available, settings.lifetime_available)] if settings.hold_available else []
+    if settings.api != "beta":
+        both = 2 if settings.preferred and settings.hold_available else 1
+        leases.append((both, RENEW * settings.expiration, settings.expiration))
+    costs = [renewed(*lease) for lease in leases]
+    return Upkeep(renewals=max(cost for cost, _ in costs), slack=min(slack for _, slack in costs), is_swept=True)
 
 
 def _headers() -> dict[str, str]:

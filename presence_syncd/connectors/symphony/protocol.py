@@ -8,6 +8,7 @@ Source: the Pod API description (20.17.1), calls P1 to P6 of the fact sheet.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any
 
 from presence_syncd.connectors.connector import Link, Publish, Published, Service, Token, Traits
@@ -16,6 +17,7 @@ from presence_syncd.connectors.symphony.auth import act_as, log_in
 from presence_syncd.connectors.symphony.settings import SymphonyLinkSettings, SymphonySettings
 from presence_syncd.connectors.symphony.sweep import PAGE, Sweep, observation
 from presence_syncd.connectors.symphony.wire import SUBSTITUTES, Record, record
+from presence_syncd.connectors.upkeep import BURST, Upkeep
 from presence_syncd.core.entry import Observation
 from presence_syncd.core.presence import OFFLINE, UNKNOWN
 from presence_syncd.errors import RateLimited, Rejected, RemoteProtocolError, Unavailable
@@ -47,7 +49,7 @@ class SymphonyService(Service):
     def _traits(self, *, listed: bool) -> Traits:
         every, rate = self.settings.read_every(listed=listed), self.settings.fastest
         size = 0 if self.settings.is_obo else EVERYBODY
-        return Traits(visible_within=3 * every, rate=rate, burst=2 * rate, poll_every=every, sweep_size=size)
+        return Traits(visible_within=3 * every, rate=rate, burst=BURST * rate, poll_every=every, sweep_size=size)
 
     def link(self, account: str, settings: SymphonyLinkSettings, memory: Mapping[str, str]) -> Link:
         """Make the place of one account on this pod."""
@@ -76,6 +78,11 @@ class SymphonyService(Service):
             raise trouble[0]
         return seen
 
+    def sweeping(self, links: int) -> float:
+        """One request for each user while they are few, else one for each page of the pod's list."""
+        is_listed = links > self.settings.read_alone
+        return (ceil(links / PAGE) if is_listed else links) / self.settings.read_every(listed=is_listed)
+
     def is_soft(self, word: str) -> bool:
         """Whether a write of `word` shall respect that the user is offline or idle."""
         if self.settings.soft == "auto":
@@ -101,6 +108,11 @@ class SymphonyLink(Link):
         self.is_swept = self.user_id is not None and not settings.external
         self.is_obo = service.settings.is_obo
         self.realm = "bot" if not self.is_obo else f"{'username' if self.user_id is None else 'user'} {self.key}"
+
+    def upkeep(self) -> Upkeep:
+        """Nothing besides sweeps for a service account; an app reads each user alone."""
+        every = self.service.settings.read_every(listed=False)
+        return Upkeep(polls=1 / every if self.is_obo else 0.0, is_swept=not self.is_obo)
 
     def read(self) -> Flow[Observation]:
         """Read what the pod shows for this person now. Raises Rejected (404) for a user the pod does not know."""
@@ -166,6 +178,10 @@ class ExternalLink(SymphonyLink):
     ) -> None:
         super().__init__(service, account, settings, memory)
         self._registered_at: float | None = None
+
+    def upkeep(self) -> Upkeep:
+        """Its own readings, and the interest in them."""
+        return Upkeep(polls=1 / EXTERNAL_EVERY + 1 / INTEREST)
 
     def read(self) -> Flow[Observation]:
         """Read what the pod shows of this person; the pod allows it once in five minutes."""

@@ -260,7 +260,7 @@ def test_the_service_tells_what_the_engine_needs() -> None:
     assert (traits.rate, traits.burst, traits.poll_every) == (10.0, 20.0, 2.0)
     assert (traits.sweep_size, traits.batch_size, traits.notes, traits.leased) == (650, 20, True, True)
     assert service.vocabulary.word_for(parse_status("dnd")) == "Busy/InACall"
-    assert service_of(link_of()).traits.rate == 40.0
+    assert service_of(link_of()).traits.rate == 37.5
     assert "DoNotDisturb/Presenting" not in service_of(link_of(api="beta")).vocabulary.echoes
 
 

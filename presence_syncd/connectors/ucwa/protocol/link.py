@@ -21,9 +21,14 @@ from presence_syncd.connectors.ucwa.protocol.problem import NotAvailable, NotThe
 from presence_syncd.connectors.ucwa.protocol.session import Session
 from presence_syncd.connectors.ucwa.settings import PresenceSource, Settings, UcwaLinkSettings
 from presence_syncd.connectors.ucwa.wire import VOCABULARY, Preferred
+from presence_syncd.connectors.upkeep import BURST, Upkeep
 from presence_syncd.core.entry import Observation
 from presence_syncd.errors import RateLimited, Rejected, RemoteProtocolError, ServiceError, Unavailable
 
+RATE = 200.0
+"""Requests per second where `rate` is not set: no limit of a login is documented (§13)."""
+POLL_EVERY = 180.0
+"""Seconds after which the server answers a poll without news (§3.5)."""
 ACTIVITY_EVERY = 180.0
 """Seconds between reports of activity; the server lets availability drop after four minutes."""
 ACTIVITY_JITTER = 10.0
@@ -138,6 +143,11 @@ class UcwaLink(Link):
         self._unreported = 0
         return ACTIVITY_EVERY + self.membership.random.uniform(-ACTIVITY_JITTER, ACTIVITY_JITTER)
 
+    def upkeep(self) -> Upkeep:
+        """Polls, and reports of activity where the person can be made available."""
+        reports = self.settings.presence_source is not PresenceSource.LURKER
+        return Upkeep(polls=1 / POLL_EVERY, renewals=1 / ACTIVITY_EVERY if reports else 0.0)
+
     def sign_out(self) -> Flow[None]:
         """Take the application down; whatever the server says, we are out."""
         session, self.membership.session = self.membership.session, None
@@ -155,11 +165,14 @@ class UcwaService(Service):
     """One Skype for Business deployment; tokens belong to its links."""
 
     vocabulary = VOCABULARY
-    traits = Traits(visible_within=30.0, rate=200.0, burst=400.0, poll_every=180.0, pushes=True, notes=True)
 
     def __init__(self, name: str, settings: Settings) -> None:
         super().__init__(name)
         self.settings = settings
+        rate = settings.rate or RATE
+        self.traits = Traits(
+            visible_within=30.0, rate=rate, burst=BURST * rate, poll_every=POLL_EVERY, pushes=True, notes=True
+        )
 
     def link(self, account: str, settings: Any, memory: Mapping[str, str]) -> UcwaLink:
         """Make the place of one account."""
