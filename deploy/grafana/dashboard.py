@@ -159,7 +159,10 @@ ROWS: dict[str, tuple[Chart, ...]] = {
         Chart(
             "Time left at a renewal",
             "How long before its end a session was renewed; the low line must stay above 0.",
-            quantiles("presence_syncd_refresh_slack_seconds", "service", THERE, "{{service}}", parts=(0.05, 0.5)),
+            (
+                *quantiles("presence_syncd_refresh_slack_seconds", "service", THERE, "{{service}}", parts=(0.05, 0.5)),
+                (f"min by (service) (presence_syncd_refresh_slack_least_seconds{{{THERE}}})", "{{service}} least"),
+            ),
             unit="s",
         ),
     ),
@@ -193,10 +196,11 @@ ROWS: dict[str, tuple[Chart, ...]] = {
         ),
         Chart(
             "Budget used",
-            "Part of the requests that may be sent, and what sweeps and renewals need; above 80 % reads come late.",
+            "Part of the requests that may be sent, and what sweeps and renewals need now, and while all are there.",
             (
                 (f"max by (service) (presence_syncd_budget_used_ratio{{{THERE}}})", "{{service}}"),
                 (f"max by (service) (presence_syncd_budget_planned_ratio{{{THERE}}})", "{{service}} planned"),
+                (f"1 - min by (service) (presence_syncd_budget_headroom_ratio{{{THERE}}})", "{{service}} at most"),
             ),
             unit="percentunit",
         ),

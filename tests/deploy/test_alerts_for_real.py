@@ -138,7 +138,7 @@ STORY: tuple[tuple[Callable[[Site], None], frozenset[str]], ...] = (
     (writes_that_fail, frozenset({"PublishFails", "LinksBehind"})),
     (words_that_are_refused, frozenset({"LinksDiverged", "AccountsParked"})),
     (a_state_file_that_is_taken, frozenset({"StateNotKept"})),
-    (services_that_cannot_be_read, frozenset({"BudgetNearLimit", "BudgetTooSmall", "FeedLate"})),
+    (services_that_cannot_be_read, frozenset({"BudgetNearLimit", "BudgetTooSmall", "FeedLate", "HeadroomLow"})),
     (a_start_without_it, frozenset({"FeedNeverHeard", "KeepsRestarting"})),
     (the_end, frozenset({"Down"})),
 )
