@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import partial, reduce
 
 import anyio.to_thread
 
@@ -77,6 +77,7 @@ class Assembly:
         self.words = vocabularies(config)
         self._store, self._carriers, self._clock, self._rng, self._metrics = store, carriers, clock, rng, metrics
         self._secrets = Secrets()
+        self._joined: dict[tuple[str, tuple[str, ...]], Vocabulary] = {}
 
     async def _reveal(self, ref: SecretRef) -> Secret:
         return await anyio.to_thread.run_sync(self._secrets, ref)
@@ -132,8 +133,10 @@ class Assembly:
 
     def _domain_vocabulary(self, settings: AccountSettings, name: str) -> Vocabulary:
         """A door's words with the echoes of every door of its domain."""
-        vocabulary = self.words[name]
-        for other in settings.links:
-            if other != name and self.config.domain(other) == self.config.domain(name):
-                vocabulary = vocabulary.beside(self.words[other])
-        return vocabulary
+        domain = self.config.domain(name)
+        doors = tuple(other for other in settings.links if other != name and self.config.domain(other) == domain)
+        if (name, doors) not in self._joined:
+            self._joined[name, doors] = reduce(
+                Vocabulary.beside, (self.words[other] for other in doors), self.words[name]
+            )
+        return self._joined[name, doors]

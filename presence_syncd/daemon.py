@@ -6,7 +6,6 @@ The one rule: everything that runs is a child of a supervisor here, so that a fa
 from __future__ import annotations
 
 import random
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +13,7 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import msgspec
 from anyio.abc import TaskGroup
 
 from presence_syncd import __version__, logs
@@ -78,7 +78,8 @@ class Daemon:
         self.drivers: dict[str, Driver] = {}
         self.feeds: dict[str, Feed] = {}
         self.tasks: dict[str, Account] = {}
-        self.lately: dict[str, deque[dict[str, Any]]] = {}
+        self.generation = 0  # higher whenever there are other tasks
+        self._lately: dict[str, tuple[bytes, ...]] = {}
         self.supervisor = Supervisor(self.clock, self.rng, self.metrics, self.log)
         self.feeds_supervisor = Supervisor(self.clock, self.rng, self.metrics, self.log, "feed", FEED_PARKED)
         self.progress = self.clock.now()
@@ -151,6 +152,7 @@ class Daemon:
     def _add_account(self, settings: AccountSettings, record: Record) -> None:
         account = self._assembly.account(settings, record, self.drivers)
         self.tasks[settings.name] = account
+        self.generation += 1
         if self._accounts is not None:
             live, leave_for_good = partial(self._live, account), partial(self._leave, account)
             self.supervisor.start(self._accounts, settings.name, live, leave_for_good, lambda: account.broke_in)
@@ -179,6 +181,7 @@ class Daemon:
     async def _remove_account(self, name: str, staying: frozenset[str] = frozenset()) -> Record:
         """Stop an account; it signs out of its services but those in `staying`. Returns what is known of it."""
         account = self.tasks.pop(name)
+        self.generation += 1
         account.staying = staying
         await self.supervisor.stop(name)
         return Record(account.board.view, {link.service: link.link.memory for link in account.links})
@@ -219,7 +222,7 @@ class Daemon:
                 staying_in = staying(before[name], after[name], services)
                 tasks.start_soon(self._take_record, records, name, staying_in)
         for name in removed:
-            self.lately.pop(name, None)
+            self._lately.pop(name, None)
             await self.store.forget(name)
         for name in services:
             await self._remove_service(name)
@@ -323,10 +326,15 @@ class Daemon:
             self.metrics.loop_lag.observe(max(0.0, anyio.current_time() - due))
             self.progress = self.clock.now()
 
+    def lately(self, name: str) -> list[dict[str, Any]]:
+        """What was told of an account lately, oldest first."""
+        return [msgspec.json.decode(event) for event in self._lately.get(name, ())]
+
     def _remember_event(self, event: dict[str, Any]) -> None:
         name = event.get("account")
         if name is not None:
-            self.lately.setdefault(name, deque(maxlen=LATELY)).append({"at": self.clock.now(), **event})
+            told = msgspec.json.encode({"at": self.clock.now(), **event}, enc_hook=str)
+            self._lately[name] = (*self._lately.get(name, ()), told)[-LATELY:]
 
 
 async def _without_farewell() -> None:

@@ -28,6 +28,8 @@ COUNT_EVERY, SLICE = 5.0, 250
 """Seconds between two counts of all states, and accounts counted before others get their turn."""
 DIVERGED = (Reason.SHADOWED, Reason.REWRITE, Reason.REFUSED)
 """Decisions for links that do not show what they should."""
+NOTHING = Needs()
+"""What a service needs to which nobody is linked."""
 PARKING = ("AuthRejected", "SecretMissing", "crashing")
 """Why an account may wait for a person."""
 
@@ -40,8 +42,9 @@ class Report:
         self._counts_itself = False
         self._live_at: dict[str, float] = {}
         self._behind: dict[str, float] = {}
-        self._steady: dict[str, float] = {}
+        self._renewals: dict[str, float] = {}
         self._needs: dict[str, Needs] = {}
+        self._generation = -1
 
     async def keep_counting(self) -> None:
         """Count states again and again, in slices: with many accounts a scrape must not stop the loop to count."""
@@ -69,8 +72,10 @@ class Report:
         links: Counter[tuple[str, Reason]] = Counter()
         behind: dict[str, float] = {}
         parked: Counter[str] = Counter()
-        steady: dict[str, float] = defaultdict(float)
+        renewals: dict[str, float] = defaultdict(float)
         needs: dict[str, Needs] = defaultdict(Needs)
+        generation = self.daemon.generation
+        others = generation != self._generation  # what links need follows from their settings
         self._live_at = {}
         for number, account in enumerate(list(self.daemon.tasks.values())):
             for link in account.links:
@@ -78,14 +83,16 @@ class Report:
                 self._note_life(link)
                 if link.behind_since is not None:
                     behind[link.service] = min(behind.get(link.service, link.behind_since), link.behind_since)
-                upkeep = link.link.upkeep()
-                needs[link.service].add(upkeep)
-                steady[link.service] += upkeep.polls + _renewals(link)
+                renewals[link.service] += _renewals(link)
+                if others:
+                    needs[link.service].add(link.link.upkeep())
             if kind := parked_reason(account):
                 parked[kind] += 1
             if number % SLICE == SLICE - 1:
                 yield
-        self._steady, self._needs, self._behind = steady, needs, behind
+        self._renewals, self._behind = renewals, behind
+        if others:
+            self._needs, self._generation = needs, generation
         self._tell_links(links)
         self._tell_accounts(parked)
 
@@ -122,12 +129,13 @@ class Report:
         """Part of the granted rate that sweeps and renewals need; above 1 something will be late."""
         driver, feed = self.daemon.drivers[service], self.daemon.feeds.get(service)
         sweeps = feed.requests / driver.service.traits.poll_every if feed else 0.0
-        return (sweeps + self._steady.get(service, 0.0)) / driver.budget.rate
+        polls = self._needs.get(service, NOTHING).polls
+        return (sweeps + polls + self._renewals.get(service, 0.0)) / driver.budget.rate
 
     def forecast(self, service: str) -> Forecast:
         """What a service's login is granted, and needs while everybody is there."""
         driver = self.daemon.drivers[service]
-        return forecast(self._needs.get(service, Needs()), driver.service.sweeping, driver.budget.full_rate)
+        return forecast(self._needs.get(service, NOTHING), driver.service.sweeping, driver.budget.full_rate)
 
     def budgets(self) -> list[dict[str, Any]]:
         """Every login's budget: by plan, and as it is used now."""
@@ -184,7 +192,7 @@ class Report:
             return None
         now = self.daemon.clock.now()
         chain = chain_of(account, self.daemon.feeds, now)
-        lately = [{**event, "at": round(now - event["at"], 1)} for event in self.daemon.lately.get(name, ())]
+        lately = [{**event, "at": round(now - event["at"], 1)} for event in self.daemon.lately(name)]
         return {**self._short(name), **self._lives(name), "explanation": chain, "lately": lately}
 
     def _lives(self, name: str) -> dict[str, Any]:

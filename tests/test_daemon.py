@@ -208,7 +208,7 @@ async def test_who_is_removed_signs_out_and_is_forgotten_and_who_is_added_starts
             await until(lambda: "carol" in daemon.tasks and daemon.tasks["carol"].composed() is not None)
             assert isinstance(here.store, MemoryStore)
             assert sorted(here.store.records) == ["bob", "carol"]
-            assert "alice" not in daemon.lately
+            assert not daemon.lately("alice")
             here.say("alice", "BE_RIGHT_BACK")
             await anyio.sleep(30)
             assert here.shows("alice")[0] == "Available/Available"
@@ -431,8 +431,8 @@ async def test_the_latest_events_of_each_account_are_kept(tmp_path: Path) -> Non
         for _ in range(LATELY):
             await daemon.pause("alice", paused=True)
             await daemon.pause("alice", paused=False)
-        assert len(daemon.lately["alice"]) == LATELY
-        assert [event["event"] for event in daemon.lately["alice"]][-2:] == ["paused", "resumed"]
+        assert len(daemon.lately("alice")) == LATELY
+        assert [event["event"] for event in daemon.lately("alice")][-2:] == ["paused", "resumed"]
 
 
 # services in trouble

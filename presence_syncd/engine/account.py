@@ -6,7 +6,7 @@ The one rule: one task group per account; decisions are `reconcile`'s, and at mo
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import anyio
@@ -62,6 +62,8 @@ class Account:
     async def run(self) -> None:
         """Live until cancelled, or until something breaks; then sign out of what was signed in to."""
         self.broke_in = ""
+        for link in self.links:
+            link.keep_at, link.keeping = 0.0, False
         try:
             async with anyio.create_task_group() as tasks:
                 for link in self.links:
@@ -95,7 +97,6 @@ class Account:
 
     def _start_hearing(self, link: Placed, tasks: TaskGroup) -> None:
         traits = link.driver.service.traits
-        tasks.start_soon(self._blaming, link, self._keep_alive)
         if traits.pushes:
             for flow in (link.link.watch, *link.link.companions()):
                 tasks.start_soon(self._blaming, link, self._again_and_again, flow, 0.0)
@@ -141,21 +142,29 @@ class Account:
         """Seconds to wait after something happened `times` times before: none at first, then longer and longer."""
         return min(2.0 ** min(times - 1, 16), LONGEST) * self._rng.uniform(0.5, 1.0) if times else 0.0
 
+    def _keep_if_due(self, link: Placed, now: float, tasks: TaskGroup) -> Iterator[float]:
+        """Start to keep a link's session alive if it is time; or tell when it is. A task that sleeps would be 4 KB."""
+        if link.keeping or link.keep_at is None:
+            return
+        if now < link.keep_at:
+            yield link.keep_at
+            return
+        link.keeping = True
+        tasks.start_soon(self._blaming, link, self._keep_alive)
+
     async def _keep_alive(self, link: Placed) -> None:
         """Let the link do what keeps its session, saying whether the person is proven to be there."""
-        failures = 0
-        while True:
-            present = self._is_present(link)
-            try:
-                wait = await link.driver.run(link.link.keep_alive(present=present), link.link, Urgency.DUE, link)
-                failures = 0
-            except ServiceError as error:
-                link.log.debug("keep-alive failed", error=type(error).__name__)
-                failures += 1
-                wait = error.retry_after or max(5.0, self._slower(failures))
-            if wait == float("inf"):
-                return
-            await anyio.sleep(wait)
+        present = self._is_present(link)
+        try:
+            wait = await link.driver.run(link.link.keep_alive(present=present), link.link, Urgency.DUE, link)
+            link.unkept = 0
+        except ServiceError as error:
+            link.log.debug("keep-alive failed", error=type(error).__name__)
+            link.unkept += 1
+            wait = error.retry_after or max(5.0, self._slower(link.unkept))
+        link.keep_at = None if wait == float("inf") else self._clock.now() + wait
+        link.keeping = False
+        self.board.ring()
 
     def _is_present(self, link: Placed) -> bool:
         """Whether the person is proven to be there. Away needs no proof to be shown, but is none of activity either."""
@@ -181,6 +190,7 @@ class Account:
         busy = {link.domain for link in self.links if link.writing}
         composed = compose(self.board.view, self.board.rules, now)
         for link in self.links:
+            again.extend(self._keep_if_due(link, now, tasks))
             if link.domain in busy:
                 continue
             link.take(reconcile_to(composed, self.board.view, link.sink(), self.board.rules, now), now)

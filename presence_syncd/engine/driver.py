@@ -5,7 +5,7 @@ The one rule: all I/O of protocols happens here. A flow gets every failure of a 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -114,9 +114,11 @@ class Driver:
         self._polls: dict[Place, Held] = {}
         self._envelopes = Envelopes(service.traits.batch_size, budget, self._send_envelope)
 
-    async def run(self, flow: Flow[T], holder: Holder, urgency: Urgency, place: Place | None = None) -> T:
+    def run(
+        self, flow: Flow[T], holder: Holder, urgency: Urgency, place: Place | None = None
+    ) -> Coroutine[Any, Any, T]:
         """Carry out a flow to its end and return what it returns. Raises ServiceError."""
-        return await self._carry_out(flow, Run(holder, urgency, place))
+        return self._carry_out(flow, Run(holder, urgency, place))
 
     async def _token(self, flow: Flow[Token], holder: Holder, witness: Witness) -> Token:
         return await self._carry_out(flow, Run(holder, Urgency.CHANGE, witness=witness))

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import ssl
 import zlib
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from functools import cache, lru_cache, partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import anyio
@@ -93,10 +93,10 @@ class Transport:
         finally:
             self._places.release()
 
-    async def hold(self, request: Request, jar: Jar, scope: anyio.CancelScope) -> Reply:
+    def hold(self, request: Request, jar: Jar, scope: anyio.CancelScope) -> Coroutine[Any, Any, Reply]:
         """Send a long poll, as `send` does, with the cookies of its link; it is given up by cancelling the scope."""
         refuse_plain(request.url)
-        return await self._send(partial(self._over_held, jar), request, scope)
+        return self._send(partial(self._over_held, jar), request, scope)
 
     async def _take_place(self, seconds: float) -> None:
         """Wait until fewer requests are under way: the time a service has for its answer begins only then."""

@@ -16,7 +16,7 @@ from presence_syncd.connectors.flow import Flow
 from presence_syncd.core.presence import BUSY
 from presence_syncd.core.reconcile import Reason
 from presence_syncd.core.values import replace
-from presence_syncd.core.view import Direction, Pin, View
+from presence_syncd.core.view import Direction, Pin, Rules, View
 from presence_syncd.engine.account import FAREWELL, Account, forget_clock
 from presence_syncd.errors import Rejected, ServiceError, SessionExpired, Unavailable
 from presence_syncd.store.memory import MemoryStore
@@ -448,7 +448,8 @@ async def test_it_says_farewell_within_a_bound() -> None:
 async def test_a_loop_is_frozen_and_told() -> None:
     left, right = _desks()
     async with engine({"left": left, "right": right}) as running:
-        account = _account(running, DeskService("left"), DeskService("right"))
+        drivers = [running.driver(DeskService("left")), running.driver(DeskService("right"))]
+        account = running.account("ann", drivers, Rules(most_answers=10))
         running.tasks.start_soon(account.run)
         await anyio.sleep(10)
         left.shown["ann"] = "Busy"

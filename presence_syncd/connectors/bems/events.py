@@ -6,7 +6,6 @@ new one may count from anywhere. Sources: bems.md §3 (sequence), §4.2 (structu
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -70,12 +69,16 @@ def _may_be_presence(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+MARKS = 32
+"""Messages of a session that are known again. One that comes twice after more of them still replaces nothing newer."""
+
+
 class Marks:
     """The order of one session: what was seen, and how new each contact's presence is."""
 
     def __init__(self) -> None:
         self.highest = -1
-        self._seen: deque[tuple[int, str | None]] = deque(maxlen=512)
+        self._seen: tuple[tuple[int, str | None], ...] = ()
         self._newest: dict[str, int] = {}
 
     def is_repeated(self, answer: Answer) -> bool:
@@ -86,7 +89,7 @@ class Marks:
         if answer.sequence <= self.highest and mark in self._seen:
             return True
         self.highest = max(self.highest, answer.sequence)
-        self._seen.append(mark)
+        self._seen = (*self._seen, mark)[-MARKS:]
         return False
 
     def is_news(self, contact: str, sequence: int | None) -> bool:

@@ -7,7 +7,6 @@ whatever order the answers come; an id that is not ours is never taken for one t
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -77,6 +76,7 @@ PUBLISH_SUBSCRIBE = 1020
 """The presence server refused: on a registration, this contact cannot be watched now."""
 
 
+_ID = re.compile(r"c([1-9][0-9]{0,15})")
 _INTEGER = re.compile(r"\s*-?[0-9]{1,38}\s*")
 
 
@@ -177,7 +177,6 @@ class Calls:
 
     def __init__(self) -> None:
         self.open: dict[str, Call] = {}
-        self._closed: deque[str] = deque(maxlen=256)
         self._count = 0
 
     def make(
@@ -215,7 +214,8 @@ class Calls:
 
     def is_ours(self, answer: Answer) -> bool:
         """Whether the answer has the id of a call made here, however long ago: then it is no event."""
-        return answer.id in self.open or answer.id in self._closed
+        number = _ID.fullmatch(answer.id or "")
+        return number is not None and int(number[1]) <= self._count
 
     def expire(self, now: float) -> list[Call]:
         """Give up the calls whose deadline has passed."""
@@ -239,7 +239,6 @@ class Calls:
     def _close(self, call: Call) -> Call:
         call.is_done = True
         del self.open[call.id]
-        self._closed.append(call.id)
         return call
 
 

@@ -6,7 +6,6 @@ us go round. Sources: the UCWA page Application dashboard, and the policy of the
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -34,20 +33,19 @@ class Guard:
 
     def __init__(self, limit: int = 3, window: float = 600.0) -> None:
         self.limit, self.window = limit, window
-        self._times: deque[float] = deque()
+        self._times: tuple[float, ...] = ()
 
     def allow(self, at: float) -> bool:
         """Count one more, unless there were enough."""
-        while self._times and at - self._times[0] >= self.window:
-            self._times.popleft()
+        self._times = tuple(then for then in self._times if at - then < self.window)
         if len(self._times) >= self.limit:
             return False
-        self._times.append(at)
+        self._times = (*self._times, at)
         return True
 
     def clear(self) -> None:
         """Begin anew."""
-        self._times.clear()
+        self._times = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,7 +177,7 @@ class Listener:
         if self._replaced == 1:
             self.trouble.failures += 1
             yield Enter("recover", "another reader took the event channel over")
-            yield from pause(self.membership.random.uniform(5.0, 15.0))
+            yield from pause(self.membership.rng.uniform(5.0, 15.0))
         elif self._replaced == 2:
             self.membership.renew_instance()
             raise SessionExpired("the event channel has another reader")
@@ -203,7 +203,7 @@ class Listener:
             return
         if not self.trouble.any:
             yield Enter("recover", str(error))
-        wait = self.trouble.wait_after(error, answered=reply is not None, source=self.membership.random)
+        wait = self.trouble.wait_after(error, answered=reply is not None, source=self.membership.rng)
         if self.trouble.gateways > GATEWAYS or self.trouble.unreached >= LOST_CONNECTIONS:
             yield from self.membership.lose_the_way()
             raise SessionExpired(f"the pool cannot be reached ({error})")

@@ -43,7 +43,7 @@ class Membership:
     def __init__(self, account: str, service: Settings, link: UcwaLinkSettings, memory: Mapping[str, str]) -> None:
         self.service, self.link = service, link
         self.door = Door(account, service, link, memory)
-        self.random = random.Random(random.random())
+        self._seed, self._drawn = random.random(), 0
         self._remembered = ENDPOINT in memory
         self.identity = Identity(memory.get(ENDPOINT) or self._new_id(), self._new_id())
         self.session: Session | None = None
@@ -54,8 +54,14 @@ class Membership:
         self._park: Rejected | None = None
         self._parked_until = 0.0
 
+    @property
+    def rng(self) -> random.Random:
+        """A source of the link's own, made anew for each draw: one that is kept is 2.5 KB a link, and seldom asked."""
+        self._drawn += 1
+        return random.Random(f"{self._seed}/{self._drawn}")
+
     def _new_id(self) -> str:
-        return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+        return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
 
     def saw(self, reply: Reply) -> Reply:
         """Note the time of an answer."""
