@@ -55,16 +55,24 @@ def print_budgets(budgets: list[dict[str, Any]]) -> None:
 
 
 def _budget_cells(budget: dict[str, Any]) -> tuple[str, ...]:
-    further, seen = budget["further"], budget.get("slack_seen")
     cells = (
         budget["service"],
         f"{budget['needed']:.3g}/s",
         f"{budget['granted']:.3g}/s",
         f"{1 - budget['ratio']:.0%}",
-        "-" if further is None else f"{further:,} more" if further < MOST else "a million more",
+        _room(budget["further"]),
         _seconds(budget["slack"]),
     )
-    return (*cells, _seconds(seen), f"{budget['used']:.0%}") if "used" in budget else cells
+    return (*cells, _seconds(budget["slack_seen"]), f"{budget['used']:.0%}") if "used" in budget else cells
+
+
+def _room(further: int | None) -> str:
+    """How many people more would fit, or are too many."""
+    if further is None:
+        return "-"
+    if further < 0:
+        return f"{-further:,} too many"
+    return f"{further:,} more" if further < MOST else "a million more"
 
 
 def _seconds(slack: float | None) -> str:

@@ -149,9 +149,13 @@ async def test_what_is_left_while_everybody_is_there_is_told_before_they_are(tmp
         await daemon.reload(here.load())
         teams, symphony = report.budgets()
         assert exposed(report)["budget_headroom_ratio"]["teams",] == pytest.approx(1 - teams["ratio"], abs=1e-4)
-        assert (teams["service"], teams["links"], teams["granted"], teams["further"]) == ("teams", 3, 0.5, 0)
+        assert (teams["service"], teams["links"], teams["granted"], teams["further"]) == ("teams", 3, 0.5, -3)
         assert (teams["ratio"], teams["slack"], teams["slack_seen"]) == (pytest.approx(2.026, abs=1e-3), 58.0, None)
         assert (symphony["needed"], symphony["further"], symphony["slack"]) == (3.0, 49_997, None)  # ten pages
+        with here.changed() as document:
+            document["account"].pop()
+        await daemon.reload(here.load())
+        assert [budget["links"] for budget in report.budgets()] == [2, 2]
 
 
 async def test_the_least_time_left_at_a_renewal_is_told(tmp_path: Path) -> None:

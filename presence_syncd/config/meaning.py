@@ -14,21 +14,22 @@ from pydantic import BaseModel
 from presence_syncd.config.contents import link_origin, make_service, policy_origin, tables_of, values_in
 from presence_syncd.config.documents import Origin
 from presence_syncd.config.findings import Findings, suggest
-from presence_syncd.config.plan import forecast_all, links_of, too_fast, too_many
+from presence_syncd.config.plan import Linked, compared, counted, links_of, too_fast, too_many
 from presence_syncd.config.tables import AccountSettings, Config, Policy
 from presence_syncd.connectors.connector import Service
 from presence_syncd.connectors.fields import SecretRef
+from presence_syncd.connectors.upkeep import Needs
 from presence_syncd.core.view import Compose
 from presence_syncd.errors import Problem
 
 
 def check(config: Config, known: frozenset[str], findings: Findings) -> None:
     """Add what is wrong, or odd. `known` are the names of all services, also of those that could not be read."""
-    services = dict(_make_services(config, findings))
+    services, needs = dict(_make_services(config, findings)), dict[str, Needs]()
     findings.errors.extend(_mapping(config, services))
     findings.errors.extend(_relative_paths(config))
     findings.errors.extend(_misfits(config))
-    findings.errors.extend(_same_person_twice(config, services))
+    findings.errors.extend(_same_person_twice(counted(links_of(config, services), needs)))
     findings.errors.extend(_unordered_writers(config))
     findings.errors.extend(_nothing_written(config))
     findings.errors.extend(_names_of_no_service(config, known))
@@ -37,7 +38,7 @@ def check(config: Config, known: frozenset[str], findings: Findings) -> None:
     findings.warnings.extend(_unreachable(config, known))
     findings.warnings.extend(_unused(config))
     findings.warnings.extend(too_fast(config, services))
-    findings.warnings.extend(too_many(config, forecast_all(services, links_of(config, services))))
+    findings.warnings.extend(too_many(config, compared(services, needs)))
 
 
 def _make_services(config: Config, findings: Findings) -> Iterator[tuple[str, Service]]:
@@ -74,19 +75,16 @@ def _misfits(config: Config) -> Iterator[Problem]:
                 yield link_origin(account, name).problem((found[0],), found[1])
 
 
-def _same_person_twice(config: Config, services: dict[str, Service]) -> Iterator[Problem]:
+def _same_person_twice(links: Iterable[Linked]) -> Iterator[Problem]:
     """Two accounts with one place in a service would overwrite each other for ever."""
     seen: dict[tuple[str, str], AccountSettings] = {}
-    for account in config.accounts:
-        for name, settings in account.links.items():
-            if name not in services:
-                continue
-            key = services[name].link(account.name, settings, {}).key
-            first = seen.setdefault((name, key.casefold()), account)
-            if first is not account:
-                where = link_origin(first, name).place(*_key_of(settings, key))
-                problem = f"is the same person as account {first.name} at {where}"
-                yield link_origin(account, name).problem(_key_of(settings, key), problem, "one account per person")
+    for account, name, link in links:
+        first = seen.setdefault((name, link.key.casefold()), account)
+        if first is not account:
+            where = link_origin(first, name).place(*_key_of(first.links[name], link.key))
+            problem = f"is the same person as account {first.name} at {where}"
+            key = _key_of(account.links[name], link.key)
+            yield link_origin(account, name).problem(key, problem, "one account per person")
 
 
 def _key_of(settings: BaseModel, value: str) -> tuple[str, ...]:

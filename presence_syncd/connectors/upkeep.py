@@ -86,7 +86,8 @@ Sweeping = Callable[[int], float]
 class Forecast:
     """How a login's rate compares to what its links need while everybody is there, all in requests per second.
 
-    `further` is how many more links like these would fit, up to a million; None where there are none to judge by.
+    `further` is how many more links like these would fit, up to a million, and below 0 how many are too many; None
+    where there are none to judge by.
     """
 
     links: int
@@ -131,19 +132,14 @@ def forecast(needs: Needs, sweeping: Sweeping, granted: float) -> Forecast:
 
 
 def _further(needs: Needs, sweeping: Sweeping, granted: float) -> int:
-    """How many more links fit that need what these need on average."""
+    """How many more links fit that need what these need on average; below 0 how many are too many."""
     each = (needs.polls + needs.renewals) / needs.links
 
     def fits(links: int) -> bool:
-        total = needs.links + links
-        return sweeping(round(needs.swept * total / needs.links)) + total * each <= granted
+        return sweeping(round(needs.swept * links / needs.links)) + links * each <= granted
 
-    if not fits(1):
-        return 0
-    some = 1
-    while some < MOST and fits(2 * some):
-        some *= 2
-    step = some
-    while step := step // 2:
-        some += step if fits(some + step) else 0
-    return min(some, MOST)
+    fitting, too_many = (needs.links, needs.links + MOST + 1) if fits(needs.links) else (0, needs.links)
+    while too_many - fitting > 1:
+        middle = (fitting + too_many) // 2
+        fitting, too_many = (middle, too_many) if fits(middle) else (fitting, middle)
+    return fitting - needs.links

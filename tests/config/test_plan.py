@@ -46,13 +46,14 @@ def test_people_who_do_not_fit_are_told_with_numbers_and_ways_out(tmp_path: Path
     assert warnings(tmp_path, text + people(85)) == []
     said = "185 links need 1 requests per second while everybody is there, and 0.6 are granted (167%)"
     ways = (
-        "let a second login serve those beyond 110",
+        "let a second login serve 93 of them",
         "read less often: that takes 0.2",
         "renew later, leases being longer: that takes 0.801",
         "set a higher rate if the service grants it",
     )
     (told,) = warnings(tmp_path, text + people(184))
-    assert told == f"p.toml:1:1: services.teams: {said}: sessions will lapse ({'; '.join(ways)})"
+    outcome = "sessions will lapse, those of VIPs last"
+    assert told == f"p.toml:1:1: services.teams: {said}: {outcome} ({'; '.join(ways)})"
 
 
 def test_where_nothing_is_renewed_reads_come_late(tmp_path: Path) -> None:

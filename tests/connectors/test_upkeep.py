@@ -101,11 +101,12 @@ def test_as_many_more_fit_as_are_told_and_not_one_more(links: int, each: float, 
     def needed(count: int) -> float:
         return sweeping(count) + count * found.renewals / links
 
-    assert further == 0 or needed(links + further) <= granted
+    assert links + further == 0 or needed(links + further) <= granted
     assert needed(links + further + 1) > granted
+    assert (further < 0) == (needed(links) > granted)
 
 
-@pytest.mark.parametrize(("granted", "further"), [(1.0, 0), (0.5, 0), (inf, MOST)])
+@pytest.mark.parametrize(("granted", "further"), [(1.0, 0), (0.5, -1), (inf, MOST)])
 def test_none_fit_where_it_is_full_and_more_than_a_million_are_not_counted(granted: float, further: int) -> None:
     assert forecast(needs(Upkeep(polls=1.0)), none, granted).further == further
 
