@@ -141,7 +141,7 @@ class UcwaLink(Link):
             self._unreported += 1
             return error.retry_after or retry
         self._unreported = 0
-        return ACTIVITY_EVERY + self.membership.random.uniform(-ACTIVITY_JITTER, ACTIVITY_JITTER)
+        return ACTIVITY_EVERY + self.membership.rng.uniform(-ACTIVITY_JITTER, ACTIVITY_JITTER)
 
     def upkeep(self) -> Upkeep:
         """Polls, and reports of activity where the person can be made available."""
