@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from presence_syncd.daemon import Daemon
 from presence_syncd.report import FEED_LATE, SILENCE, Report
 from tests.endtoend.office import EPOCH, PEOPLE, SECRET, Office, guid, number, office, private, until
 from tests.virtual.backends import anyio_backend  # noqa: F401  # both backends, virtual time
-from tests.virtual.network import Host, Network
+from tests.virtual.network import Host, Network, Wire
 
 # trio tells of generators inside httpx that nobody closes when a request is cancelled; asyncio closes them silently
 pytestmark = pytest.mark.filterwarnings("ignore:Async generator 'httpx:ResourceWarning")
@@ -81,8 +82,9 @@ def _swallow(network: Network) -> None:
     hole = Host(None)
     hole.silent = True
     for host in network.hosts.values():
-        for near, far in host.wires:
-            near.host = far.host = hole
+        for wire in chain.from_iterable(host.wires):
+            assert isinstance(wire, Wire)
+            wire.host = hole
 
 
 def _says(daemon: Daemon) -> str:
