@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from typing import Any
 
@@ -265,6 +266,32 @@ def test_a_terminal_gets_colours_and_wrapped_lines_and_a_pipe_does_not(monkeypat
     lines = pipe.getvalue().splitlines()
     assert lines[:3] == ["account  status", "alice    busy", "bob      not read"]
     assert lines[3:] == ["a", "  " + "word " * 30, "", "b"]
+
+
+def test_budgets_are_told_in_a_line_each_and_what_does_not_fit_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    base: dict[str, Any] = {"granted": 37.5, "slack": None, "slack_seen": None, "used": 0.5}
+    budgets = [
+        {**base, "service": "teams", "needed": 45.0, "ratio": 1.2, "further": -1934, "slack": 58.0, "slack_seen": -3.2},
+        {**base, "service": "symphony", "needed": 0.0667, "ratio": 0.0018, "further": 1_000_000},
+        {**base, "service": "skype", "needed": 0.0, "ratio": 0.0, "further": None},
+    ]
+    overview.print_budgets(budgets)
+    overview.print_budgets([{key: budget[key] for key in budget if key != "used"} for budget in budgets[1:2]])
+    overview.print_budgets([])
+    lines = [re.split("  +", line) for line in capsys.readouterr().out.splitlines()]
+    live = ["least seen", "used now"]
+    head = ["service", "needs", "of granted", "headroom", "room for", "time to renew"]
+    assert lines == [
+        [*head, *live],
+        ["teams", "45/s", "37.5/s", "-20%", "1,934 too many", "58 s", "3 s late", "50%"],
+        ["symphony", "0.0667/s", "37.5/s", "100%", "a million more", "-", "-", "50%"],
+        ["skype", "0/s", "37.5/s", "100%", "-", "-", "-", "50%"],
+        head,
+        ["symphony", "0.0667/s", "37.5/s", "100%", "a million more", "-"],
+    ]
+    assert [said.partition(";")[0] for said in overview.unfitting(budgets)] == [
+        "teams needs 120% of what it is granted while everybody is there"
+    ]
 
 
 def test_the_overview_leaves_out_what_an_account_has_not(capsys: pytest.CaptureFixture[str]) -> None:
