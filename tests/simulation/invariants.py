@@ -189,8 +189,8 @@ def budgets_are_kept(world: World) -> list[Broken]:
     return broken
 
 
-LIMITS = {"graph": (40.0, 80.0), "symphony": (10.0, 20.0), "ucwa": (200.0, 400.0), "bems": (50.0, 100.0)}
-"""Requests per second and at once, by kind: as documented in the sheets."""
+LIMITS = {"graph": (37.5, 75.0), "symphony": (10.0, 20.0), "ucwa": (200.0, 400.0), "bems": (50.0, 100.0)}
+"""Requests per second and at once, by kind: four fifths of what Graph documents, and what is taken where nothing is."""
 
 
 def _most_over(times: list[float], rate: float) -> float:
