@@ -9,6 +9,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -23,21 +24,28 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 def hide(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Replace values that must not be seen by `***`."""
     for key, value in event.items():
-        if key != "exc_info":
-            event[key] = _visible(key, value)
+        if key != "exc_info" and (seen := _visible(key, value)) is not value:
+            event[key] = seen
     return event
 
 
 def _visible(key: str, value: Any) -> Any:
     """The value, or `***` in its place and in those of its parts that must not be seen."""
-    words = key.lower().replace("-", "_")
-    if words in HIDDEN or words.rpartition("_")[2] in HIDDEN or type(value).__name__ == "Secret":
+    if _is_hidden(key) or type(value).__name__ == "Secret":
         return "***"
+    if isinstance(value, str | int | float | None):
+        return value
     if isinstance(value, Mapping):
         return {name: _visible(str(name), part) for name, part in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_visible("", part) for part in value]
     return value
+
+
+@lru_cache(maxsize=256)
+def _is_hidden(key: str) -> bool:
+    words = key.lower().replace("-", "_")
+    return words in HIDDEN or words.rpartition("_")[2] in HIDDEN
 
 
 Tap = Callable[[dict[str, Any]], None]

@@ -6,7 +6,7 @@ The one rule: one task group per account; decisions are `reconcile`'s, and at mo
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
@@ -63,7 +63,7 @@ class Account:
         """Live until cancelled, or until something breaks; then sign out of what was signed in to."""
         self.broke_in = ""
         for link in self.links:
-            link.keep_at, link.keeping = 0.0, False
+            link.keep_at = 0.0
         try:
             async with anyio.create_task_group() as tasks:
                 for link in self.links:
@@ -142,15 +142,11 @@ class Account:
         """Seconds to wait after something happened `times` times before: none at first, then longer and longer."""
         return min(2.0 ** min(times - 1, 16), LONGEST) * self._rng.uniform(0.5, 1.0) if times else 0.0
 
-    def _keep_if_due(self, link: Placed, now: float, tasks: TaskGroup) -> Iterator[float]:
-        """Start to keep a link's session alive if it is time; or tell when it is. A task that sleeps would be 4 KB."""
-        if link.keeping or link.keep_at is None:
-            return
-        if now < link.keep_at:
-            yield link.keep_at
-            return
-        link.keeping = True
-        tasks.start_soon(self._blaming, link, self._keep_alive)
+    def _keep_if_due(self, link: Placed, now: float, tasks: TaskGroup) -> None:
+        """Start to keep a link's session alive if it is time. A task that sleeps until then would be 4 KB a link."""
+        if link.keep_at is not None and now >= link.keep_at:
+            link.keep_at = None
+            tasks.start_soon(self._blaming, link, self._keep_alive)
 
     async def _keep_alive(self, link: Placed) -> None:
         """Let the link do what keeps its session, saying whether the person is proven to be there."""
@@ -162,9 +158,9 @@ class Account:
             link.log.debug("keep-alive failed", error=type(error).__name__)
             link.unkept += 1
             wait = error.retry_after or max(5.0, self._slower(link.unkept))
-        link.keep_at = None if wait == float("inf") else self._clock.now() + wait
-        link.keeping = False
-        self.board.ring()
+        if wait != float("inf"):
+            link.keep_at = self._clock.now() + wait
+            self.board.ring()
 
     def _is_present(self, link: Placed) -> bool:
         """Whether the person is proven to be there. Away needs no proof to be shown, but is none of activity either."""
@@ -190,7 +186,9 @@ class Account:
         busy = {link.domain for link in self.links if link.writing}
         composed = compose(self.board.view, self.board.rules, now)
         for link in self.links:
-            again.extend(self._keep_if_due(link, now, tasks))
+            self._keep_if_due(link, now, tasks)
+            if link.keep_at is not None:
+                again.append(link.keep_at)
             if link.domain in busy:
                 continue
             link.take(reconcile_to(composed, self.board.view, link.sink(), self.board.rules, now), now)

@@ -52,7 +52,7 @@ class Carrier(httpx.AsyncBaseTransport):
         """Send a request; its answer's body comes as it is read. Raises httpx's errors."""
         if "upgrade" in request.headers or not _is_asyncio():
             return await self._others().handle_async_request(request)
-        body = await request.aread()
+        body = b"".join(request.stream) if isinstance(request.stream, httpx.ByteStream) else await request.aread()
         headers = [(name.decode("ascii"), value.decode("ascii")) for name, value in request.headers.raw]
         with _TRANSLATED:
             answer = await self._sessions().request(

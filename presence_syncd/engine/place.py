@@ -53,8 +53,8 @@ class Placed:
 
     `vocabulary` is that of the whole domain (words of this door, echoes of all), `writer` whether this door writes now.
     `trouble` is about writing, `hearing` about reading; `state` is what the link says of its own machine.
-    `keep_at` is when its session is to be kept alive next (None: never), `keeping` whether that is under way, `unkept`
-    how often in a row it failed.
+    `keep_at` is when its session is to be kept alive next (None: never, or just being done), `unkept` how often in a
+    row that failed.
     """
 
     service: str
@@ -78,7 +78,6 @@ class Placed:
     live_at: float | None = None
     behind_since: float | None = None
     keep_at: float | None = 0.0
-    keeping: bool = False
     unkept: int = 0
     _bell: Bell = field(default_factory=Bell)
     jar: Jar = field(default_factory=Jar)

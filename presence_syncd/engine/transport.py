@@ -101,6 +101,10 @@ class Transport:
     async def _take_place(self, seconds: float) -> None:
         """Wait until fewer requests are under way: the time a service has for its answer begins only then."""
         try:
+            return self._places.acquire_nowait()
+        except anyio.WouldBlock:
+            pass
+        try:
             with anyio.fail_after(seconds):
                 await self._places.acquire()
         except TimeoutError as error:
@@ -143,7 +147,7 @@ class Transport:
     async def _exchange(self, carry: Carry, request: Request) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
         """Send, and read the whole answer."""
         answer = await carry(request)
-        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers.raw)
+        headers = tuple((_name(name), value.decode("latin-1")) for name, value in answer.headers.raw)
         stream = cast("httpx.AsyncByteStream", answer.stream)
         try:
             body = _Body(_first(headers, "content-encoding"), request.max_body)
@@ -196,12 +200,31 @@ async def _by(client: httpx.AsyncClient, request: Request) -> httpx.Response:
 
 def _whole(request: Request) -> httpx.Request:
     """The request with what is always said. Raises httpx.InvalidURL, UnicodeError."""
-    own = {name.lower() for name in request.headers}
-    headers = {**{name: value for name, value in ALWAYS.items() if name not in own}, **request.headers}
+    url = _url(request.url)
+    own = {name.lower(): value for name, value in request.headers.items()}
+    headers = [(b"host", url.netloc), *(pair for name, pair in _ALWAYS.items() if name not in own)]
+    headers += [(_bytes(name), value.encode("ascii")) for name, value in own.items()]
+    body = request.body or b""
+    if body or request.method in _BEARING:
+        headers.append((b"content-length", b"%d" % len(body)))
     extensions = {"timeout": _timeouts(request.timeout)}
-    return httpx.Request(
-        request.method, _url(request.url), headers=headers, content=request.body, extensions=extensions
-    )
+    return httpx.Request(request.method, url, headers=headers, stream=httpx.ByteStream(body), extensions=extensions)
+
+
+_BEARING = frozenset({"POST", "PUT", "PATCH"})
+"""Methods whose requests say that their body is empty (RFC 9110 §8.6)."""
+_ALWAYS = {name: (name.encode(), value.encode()) for name, value in ALWAYS.items()}
+
+
+@lru_cache(maxsize=256)
+def _bytes(name: str) -> bytes:
+    """A header's name as it is sent. Names are few, and constant; values are not, and may be secrets."""
+    return name.encode("ascii")
+
+
+@lru_cache(maxsize=256)
+def _name(name: bytes) -> str:
+    return name.decode("latin-1")
 
 
 @lru_cache(maxsize=256)
