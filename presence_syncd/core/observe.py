@@ -146,7 +146,7 @@ def _own_or_faded(entry: Entry, seen: Observation, vocabulary: Vocabulary, rules
 
 def _show(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary) -> Entry:
     """Write down what is shown, and what that says of our own writes."""
-    publication = _judge(entry.publication, seen, kind, vocabulary)
+    publication = _judge(entry, seen, kind, vocabulary)
     confirmed = publication is not None and publication.confirmed_at is not None
     mine = not seen.status.is_absent and _is_mine(entry, seen, kind, vocabulary)
     mine = mine or _is_ours_by_now(entry.publication, publication)
@@ -196,10 +196,9 @@ def _is_ours_by_now(before: Publication | None, after: Publication | None) -> bo
     return before.confirmed_at is None and after.confirmed_at is not None
 
 
-def _judge(
-    publication: Publication | None, seen: Observation, kind: Kind, vocabulary: Vocabulary
-) -> Publication | None:
+def _judge(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary) -> Publication | None:
     """Confirm a write that can be read, or note that the person overrode it."""
+    publication = entry.publication
     if publication is None:
         return None
     if kind is Kind.OWN:  # what was there before cannot come back by itself any more
@@ -209,7 +208,8 @@ def _judge(
     if not shows or not publication.may_show(seen.at) or seen.started_at < publication.at:
         return publication
     if seen.status in publication.before and publication.is_awaited(seen.at):  # it may be what was there before
-        return publication
+        over = {entry.shown} - {seen.status}  # what was shown until now cannot come back by itself any more
+        return replace(publication, before=publication.before - over)
     for_a_while = seen.at >= publication.visible_by and seen.status != publication.returned
     return replace(
         publication,

@@ -873,3 +873,17 @@ def test_what_is_the_persons_and_fades_does_not_become_ours() -> None:
     assert desk.see("bems", "available+idle", 14) is Kind.DECAY
     assert not desk.entry("bems").mine
     assert str(desk.word("bems").faded) == "available+idle"
+
+
+def test_what_our_write_ended_is_the_persons_word_when_it_is_back_though_what_lay_beneath_says_what_we_wrote() -> None:
+    desk = Desk("teams", "skype", rules=Rules(compose=Compose.BUSIEST))
+    desk.start(teams="busy/conference", skype="available")
+    desk.see("skype", "dnd", 10)
+    desk.write("teams", 11, expires_in=300.0)
+    assert desk.see("teams", "dnd", 12) is Kind.ECHO
+    desk.see("skype", "available", 20)
+    desk.write("teams", 21, expires_in=300.0)
+    assert desk.see("teams", "dnd", 22) is Kind.SAME
+    assert desk.see("teams", "busy/conference", 23) is Kind.ECHO
+    assert desk.see("teams", "dnd", 30) is Kind.OWN
+    assert desk.status(31) == "dnd"
