@@ -119,12 +119,19 @@ def available_needs_evidence(world: World) -> list[Broken]:
     for wrote in world.facts.wrote:
         if not world.desks[wrote.desk].leased or "setPresence Available" not in wrote.word:
             continue
-        typed = world.last_awake(wrote.person, wrote.at, wrote.desk)
+        typed = max(world.last_awake(wrote.person, wrote.at, wrote.desk), _spoke(world, wrote))
         if wrote.at - typed > world.evidence(wrote.person) + 2 * SLACK and not _is_pinned(
             world, wrote.person, wrote.at
         ):
             broken.append(Broken("available needs evidence", f"{_told(wrote)}, typed last at {typed:.0f}"))
     return broken[:3]
+
+
+def _spoke(world: World, wrote: Wrote) -> float:
+    """When the person chose something there last that a write of ours cannot be taken for: their own word is a proof."""
+    words = (word for word in world.facts.said if word.by_hand and word.status != AVAILABLE)
+    said = (word.at for word in words if (word.person, word.desk) == (wrote.person, wrote.desk))
+    return max((at for at in said if at <= wrote.at), default=float("-inf"))
 
 
 def _is_pinned(_world: World, _person: str, _at: float) -> bool:

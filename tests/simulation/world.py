@@ -77,12 +77,13 @@ class Wrote:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A word of a person that colleagues could see."""
+    """A word of a person that colleagues could see; `by_hand`: they chose it, instead of coming, resting or going."""
 
     at: float
     desk: str
     person: str
     status: Status
+    by_hand: bool = False
 
 
 @dataclass(slots=True)
@@ -296,7 +297,7 @@ class World:
         after = desk.shown(act.person)
         if after == before or after.is_absent:
             return None
-        said = Said(self.now(), act.desk, act.person, after)
+        said = Said(self.now(), act.desk, act.person, after, by_hand=act.what == "say")
         self.facts.said.append(said)
         return said
 
