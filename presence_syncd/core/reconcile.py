@@ -12,7 +12,7 @@ from enum import StrEnum
 from presence_syncd.core.compose import Composed, compose, next_fade, wanted
 from presence_syncd.core.entry import IN_SIGHT, PRESENT, Entry, Publication
 from presence_syncd.core.presence import Availability, Status
-from presence_syncd.core.values import Value
+from presence_syncd.core.values import Value, replace
 from presence_syncd.core.view import Direction, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
 
@@ -111,11 +111,13 @@ class _Case(Value, frozen=True):
 
 def reconcile(view: View, sink: Sink, rules: Rules, now: float) -> Decision:
     """Decide for one link."""
-    return reconcile_to(compose(view, rules, now), view, sink, rules, now)
+    return reconcile_to(compose(view, rules, now), next_turn(view, rules, now), view, sink, rules, now)
 
 
-def reconcile_to(composed: Composed | None, view: View, sink: Sink, rules: Rules, now: float) -> Decision:
-    """Decide for one link of an account whose status was composed already, for all its links."""
+def reconcile_to(
+    composed: Composed | None, turn: float | None, view: View, sink: Sink, rules: Rules, now: float
+) -> Decision:
+    """Decide for one link of an account whose status, and whose next turn, were found already for all its links."""
     if blocked := _is_blocked(view, sink, rules, now):
         return blocked
     if composed is None or not composed.status.is_known:
@@ -124,7 +126,7 @@ def reconcile_to(composed: Composed | None, view: View, sink: Sink, rules: Rules
     note = composed.note if sink.notes else None
     entry = view.entries.get(sink.domain, Entry())
     case = _Case(view, sink, rules, now, entry, composed, status, sink.vocabulary.word_for(status), note)
-    return _with_wakeups(next(filter(None, (question(case) for question in _QUESTIONS))), view, rules, now)
+    return _by(turn, next(filter(None, (question(case) for question in _QUESTIONS))))
 
 
 def _is_blocked(view: View, sink: Sink, rules: Rules, now: float) -> Decision | None:
@@ -326,11 +328,16 @@ def is_proven(view: View, composed: Composed, domain: str, rules: Rules, now: fl
     return source is not None and source.is_live(now, rules.evidence)
 
 
-def _with_wakeups(decision: Decision, view: View, rules: Rules, now: float) -> Decision:
-    """Decide again when a fade starts to count, or the pin ends, if that comes first."""
+def next_turn(view: View, rules: Rules, now: float) -> float | None:
+    """When a fade starts to count, or the pin ends: then the account's status may be another one."""
     pin = view.pin_at(now)
-    at = _earlier(decision.requeue_at, next_fade(view, rules, now), pin.until if pin else None)
-    return Decision(decision.reason, decision.word, decision.status, decision.note, at, decision.overridden)
+    return _earlier(next_fade(view, rules, now), pin.until if pin else None)
+
+
+def _by(turn: float | None, decision: Decision) -> Decision:
+    """Decide again at that turn if it comes first."""
+    at = _earlier(decision.requeue_at, turn)
+    return decision if at == decision.requeue_at else replace(decision, requeue_at=at)
 
 
 def _earlier(*times: float | None) -> float | None:

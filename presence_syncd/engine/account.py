@@ -16,7 +16,7 @@ from structlog.typing import FilteringBoundLogger
 from presence_syncd.connectors.flow import Flow
 from presence_syncd.core.compose import Composed, compose, wanted
 from presence_syncd.core.entry import PRESENT
-from presence_syncd.core.reconcile import WRITES, Reason, is_proven, reconcile_to
+from presence_syncd.core.reconcile import WRITES, Reason, is_proven, next_turn, reconcile_to
 from presence_syncd.core.setback import not_ahead
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import View
@@ -185,13 +185,14 @@ class Account:
             self._writing.is_held()
         busy = {link.domain for link in self.links if link.writing}
         composed = compose(self.board.view, self.board.rules, now)
+        turn = next_turn(self.board.view, self.board.rules, now)
         for link in self.links:
             self._keep_if_due(link, now, tasks)
             if link.keep_at is not None:
                 again.append(link.keep_at)
             if link.domain in busy:
                 continue
-            link.take(reconcile_to(composed, self.board.view, link.sink(), self.board.rules, now), now)
+            link.take(reconcile_to(composed, turn, self.board.view, link.sink(), self.board.rules, now), now)
             again.extend(link.after_trouble(now))
             if link.decision.reason in WRITES or link.decision.reason is Reason.RETRACT:
                 link.writing = True

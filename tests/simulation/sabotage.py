@@ -114,7 +114,9 @@ def _unknown_is_available() -> list[tuple[object, str, Any]]:
 def _write_while_paused() -> list[tuple[object, str, Any]]:
     """The pause is not looked at."""
     real = accounts.reconcile_to
-    return [(accounts, "reconcile_to", lambda word, view, *rest: real(word, replace(view, paused=False), *rest))]
+    return [
+        (accounts, "reconcile_to", lambda word, turn, view, *rest: real(word, turn, replace(view, paused=False), *rest))
+    ]
 
 
 def _no_refresh() -> list[tuple[object, str, Any]]:
