@@ -160,7 +160,7 @@ class Account:
             wait = error.retry_after or max(5.0, self._slower(link.unkept))
         if wait != float("inf"):
             link.keep_at = self._clock.now() + wait
-            self.board.ring()
+            self.board.stir()
 
     def _is_present(self, link: Placed) -> bool:
         """Whether the person is proven to be there. Away needs no proof to be shown, but is none of activity either."""
@@ -175,7 +175,19 @@ class Account:
             self._choose_writers()
             at = self._decide(tasks)
             await self._save()
-            await self.board.wait(None if at is None else max(0.0, at - self._clock.now()))
+            await self._pass_time(at, tasks)
+
+    async def _pass_time(self, at: float | None, tasks: TaskGroup) -> None:
+        """Wait for the bell, or until `at`; keep the links alive meanwhile."""
+        while True:
+            now = self._clock.now()
+            for link in self.links:
+                self._keep_if_due(link, now, tasks)
+            times = [link.keep_at for link in self.links if link.keep_at is not None]
+            soonest = min(times if at is None else [at, *times], default=None)
+            rang = await self.board.wait(None if soonest is None else max(0.0, soonest - now))
+            if rang or (at is not None and self._clock.now() >= at):
+                return
 
     def _decide(self, tasks: TaskGroup) -> float | None:
         """Decide for every link whose domain is not being written; returns when to decide again at the latest."""
@@ -187,9 +199,6 @@ class Account:
         composed = compose(self.board.view, self.board.rules, now)
         turn = next_turn(self.board.view, self.board.rules, now)
         for link in self.links:
-            self._keep_if_due(link, now, tasks)
-            if link.keep_at is not None:
-                again.append(link.keep_at)
             if link.domain in busy:
                 continue
             link.take(reconcile_to(composed, turn, self.board.view, link.sink(), self.board.rules, now), now)

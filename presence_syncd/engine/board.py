@@ -68,13 +68,18 @@ class Board:
         self._is_rung = True
         self._bell.ring()
 
-    async def wait(self, seconds: float | None) -> None:
-        """Wait for the bell, at most `seconds`; then silence it."""
+    def stir(self) -> None:
+        """Let who waits look at the time again; nothing has changed."""
+        self._bell.ring()
+
+    async def wait(self, seconds: float | None) -> bool:
+        """Wait for the bell, at most `seconds` or until stirred, and silence it; whether it rang."""
         if self._is_rung:
             await checkpoint()
         else:
             await self._bell.wait(seconds)
-        self._is_rung = False
+        rang, self._is_rung = self._is_rung, False
+        return rang
 
 
 def _is_worth_keeping(before: Entry, after: Entry, kind: Kind) -> bool:

@@ -1,4 +1,4 @@
-"""Connections of their own, as links to Skype and BlackBerry have: who is not touched keeps them, and none leaks."""
+"""Connections that long polls to Skype and BlackBerry hold: who is not touched keeps theirs, and none leaks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import httpx
 import pytest
 
 from presence_syncd import config, tenant
@@ -63,44 +62,37 @@ def link(daemon: Daemon, person: str, service: str) -> Placed:
     return next(each for each in daemon.tasks[person].links if each.service == service)
 
 
-def ports(client: httpx.AsyncClient | None) -> set[int]:
-    """The local ports of a client's connections."""
-    assert client is not None
-    transport: Any = client._transport
-    held = transport._session.connector._acquired
-    return {each.transport.get_extra_info("sockname")[1] for each in held}
+def ports(daemon: Daemon) -> set[int]:
+    """The local ports of the connections that long polls to Skype hold."""
+    carrier: Any = daemon.drivers["skype"].transport._held
+    held = carrier._session.connector._acquired
+    return {each.transport.get_extra_info("sockname")[1] for each in held if each.transport is not None}
 
 
 async def test_untouched_accounts_keep_their_long_polls_and_removed_ones_close_theirs(tmp_path: Path) -> None:
     async with ring(tmp_path) as (made, read, daemon):
-        kept = {who: link(daemon, who, "skype")._own for who in ("alice", "carol")}
-        sockets = {who: ports(client) for who, client in kept.items()}
-        gone = link(daemon, "bob", "skype")
-        closed = gone._own
-        assert all(sockets.values())
+        await until(lambda: len(ports(daemon)) == len(PEOPLE))
+        before = ports(daemon)
         done = await daemon.reload(replace(read, accounts=tuple(a for a in read.accounts if a.name != "bob")))
         assert done.removed == ("bob",)
-        assert gone._own is None
-        assert closed is not None
-        assert closed.is_closed
         await anyio.sleep(0.5)
-        for who, client in kept.items():
-            assert link(daemon, who, "skype")._own is client
-            assert ports(client) == sockets[who]
+        kept = ports(daemon)
+        assert kept < before
+        assert len(kept) == len(PEOPLE) - 1
         made.boxes["skype"].act("alice", "Busy")
         await until(lambda: made.boxes["symphony"].shows("alice") == "BUSY")
-        assert ports(kept["alice"]) == sockets["alice"]
+        await until(lambda: len(ports(daemon)) == len(PEOPLE) - 1)
+        assert ports(daemon) == kept, "a poll that was answered goes on over its connection"
 
 
 async def test_accounts_that_die_again_and_again_leak_no_connection(tmp_path: Path) -> None:
     async with ring(tmp_path) as (made, _, daemon):
-        await anyio.sleep(0.5)
+        await until(lambda: len(ports(daemon)) == len(PEOPLE))
         before = len(os.listdir("/proc/self/fd"))
-        for _ in range(3):
-            clients = [each._own for each in daemon.tasks["alice"].links]
+        for deaths in range(1, 4):
             daemon.kill("alice")
-            await until(lambda clients=clients: all(c is None or c.is_closed for c in clients))  # type: ignore[misc]
-            await until(lambda: link(daemon, "alice", "skype")._own is not None and is_settled(daemon, "alice"))
+            await until(lambda deaths=deaths: daemon.supervisor.children["alice"].restarts == deaths)  # type: ignore[misc]
+            await until(lambda: len(ports(daemon)) == len(PEOPLE) and is_settled(daemon, "alice"))
         await anyio.sleep(1)
         after = len(os.listdir("/proc/self/fd"))
         print(f"{before} files open before, {after} after three deaths")

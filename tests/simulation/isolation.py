@@ -24,6 +24,7 @@ from tests.simulation.desks import BemsDesk, Desk, GraphDesk, SymphonyDesk, Ucwa
 from tests.simulation.people import Act, acts
 from tests.simulation.world import Parameters, World
 from tests.virtual.backends import run
+from tests.virtual.loop import InTurn
 from tests.virtual.network import Host, Network
 
 LINES = 100_000
@@ -173,7 +174,7 @@ def lived(parameters: Parameters, victim: str | None, *, breaks: bool = False, a
 
     logs.configure("error", "json", io.StringIO())
     with tempfile.TemporaryDirectory() as folder:
-        run(main, parameters.engine, parameters.seed)
+        run(main, parameters.engine, parameters.seed, InTurn)
     return told
 
 

@@ -19,15 +19,20 @@ BACKENDS = ("asyncio", "trio")
 make_cancellation_order_stable()
 
 
-def options(backend: str, seed: int = 0) -> dict[str, Any]:
-    """The backend's options for virtual time."""
-    return {"loop_factory": VirtualTimeLoop} if backend == "asyncio" else {"clock": virtual_clock(seed)}
+def options(backend: str, seed: int = 0, loop: type[VirtualTimeLoop] = VirtualTimeLoop) -> dict[str, Any]:
+    """The backend's options for virtual time; `loop` is that of asyncio."""
+    return {"loop_factory": loop} if backend == "asyncio" else {"clock": virtual_clock(seed)}
 
 
-def run(main: Callable[[], Awaitable[T]], backend: str = "asyncio", seed: int = 0) -> T:
+def run(
+    main: Callable[[], Awaitable[T]],
+    backend: str = "asyncio",
+    seed: int = 0,
+    loop: type[VirtualTimeLoop] = VirtualTimeLoop,
+) -> T:
     """Run `main` in virtual time, from second 0. `seed` is that of trio's scheduler. Raises Deadlock."""
     with inline_threads():
-        return anyio.run(main, backend=backend, backend_options=options(backend, seed))
+        return anyio.run(main, backend=backend, backend_options=options(backend, seed, loop))
 
 
 @pytest.fixture(params=BACKENDS)

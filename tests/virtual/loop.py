@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import asyncio.taskgroups
+import heapq
+import itertools
 import math
 import selectors
 import socket
@@ -71,6 +73,41 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """Go on over one of sockets.py's, without encryption: certificates are tested over real sockets."""
         protocol = protocol_factory()
         return sock.attach(protocol), protocol
+
+
+class _Turn(asyncio.TimerHandle):
+    """A timer that goes after those of the same time that were set before it."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int, *args: Any) -> None:
+        super().__init__(*args)
+        self.number = number
+
+    def __lt__(self, other: object) -> bool:
+        assert isinstance(other, _Turn)
+        return (self.when(), self.number) < (other.when(), other.number)
+
+
+class InTurn(VirtualTimeLoop):
+    """One in which timers of the same time go off in the order in which they were set.
+
+    The heap of asyncio keeps no such order: which of two goes first depends on what other timers there are, and so one
+    account's on another's where nothing takes a time of its own.
+    """
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count()
+        super().__init__()
+
+    def call_at(  # type: ignore[override]  # any callback, with any arguments
+        self, when: float, callback: Any, *args: Any, context: Any = None
+    ) -> asyncio.TimerHandle:
+        """Set a timer."""
+        timer = _Turn(next(self._numbers), when, callback, args, self, context)
+        heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]  # the loop's heap of timers
+        timer._scheduled = True  # type: ignore[attr-defined]  # as the loop does
+        return timer
 
 
 def virtual_clock(seed: int = 0) -> trio.testing.MockClock:
