@@ -69,8 +69,9 @@ class Publication(Value, frozen=True):
     show instead of it until `visible_by`. `accepted_at` is None while the request is out or after it failed;
     `confirmed_at` None until it was read back. A try of unknown outcome may be done as late as `late_until`. A lease
     has an `expires_at`. `version` is the service's version of what was there before. `overridden`: the person said
-    something else after it was noted; `taken_back`: we withdrew it; `restores`: it only says again what the person
-    said in this very place, as after a pin, and what it shows is theirs. `change` names what it was written for.
+    something else after it was noted; `taken_back`: we withdrew it; `left_until`: we signed out, and if that was not
+    heard it is over by then; `restores`: it only says again what the person said in this very place, as after a pin,
+    and what it shows is theirs. `change` names what it was written for.
     """
 
     word: str
@@ -93,6 +94,7 @@ class Publication(Value, frozen=True):
     failed: bool = False
     overridden: bool = False
     taken_back: bool = False
+    left_until: float | None = None
     restores: bool = False
     change: str = ""
 
@@ -104,6 +106,10 @@ class Publication(Value, frozen=True):
     def may_show(self, now: float) -> bool:
         """Whether what is shown can be because of this: it stands, or it may still come late."""
         return not (self.overridden or self.taken_back) or self.is_awaited(now) or now < self.late_until
+
+    def is_over(self, now: float) -> bool:
+        """Whether we have signed out so long ago that it cannot be shown any more, but for what it faded to."""
+        return self.left_until is not None and now >= self.left_until
 
     def is_awaited(self, now: float) -> bool:
         """Whether it was not seen yet and may still come."""

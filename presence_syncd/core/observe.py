@@ -66,22 +66,27 @@ def _kind(entry: Entry, seen: Observation, planned: str | None, vocabulary: Voca
     """Find out what a reading is. The order of the questions is the algorithm."""
     status, ours = seen.status, entry.publications(seen.at)
     may_show = [p for p in ours if p.may_show(seen.at)]
-    words = [p.written for p in may_show]
     if status == entry.shown:
         return Kind.OWN if _is_chosen_again(entry, seen, vocabulary) else Kind.SAME
     if _is_old_value(entry, seen):
         return Kind.STALE
-    if any(vocabulary.is_echo(word, status) for word in words) or any(status == p.returned for p in may_show):
+    if any(_says(p, status, vocabulary, seen.at) for p in may_show):
         return Kind.ECHO
     if planned is not None and vocabulary.is_echo(planned, status):
         return Kind.ECHO
     if is_by_signing_in(entry, seen) or is_what_was_left(entry, status, vocabulary):
         return Kind.ECHO
-    if any(vocabulary.is_faded_echo(word, status) for word in words):
+    if any(vocabulary.is_faded_echo(p.written, status) for p in may_show):
         return Kind.DECAY
     if any(is_revealed(p, entry, status, vocabulary, seen.at) for p in ours) or is_brought_back(entry, seen):
         return Kind.ECHO
     return _own_or_faded(entry, seen, vocabulary, rules)
+
+
+def _says(publication: Publication, status: Status, vocabulary: Vocabulary, now: float) -> bool:
+    """Whether it is what a write of ours shows as, or was answered with."""
+    is_like_it = vocabulary.is_echo(publication.written, status) or status == publication.returned
+    return is_like_it and not publication.is_over(now)
 
 
 def _is_old_version(entry: Entry, seen: Observation) -> bool:
@@ -181,9 +186,7 @@ def _is_mine(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary
     if kind is Kind.ECHO and is_brought_back(entry, seen):
         return True
     return any(
-        vocabulary.is_echo(p.written, seen.status)
-        or seen.status == p.returned
-        or vocabulary.is_faded_echo(p.written, seen.status)
+        _says(p, seen.status, vocabulary, seen.at) or vocabulary.is_faded_echo(p.written, seen.status)
         for p in entry.publications(seen.at)
         if p.may_show(seen.at) and not p.restores
     )

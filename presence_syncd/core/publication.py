@@ -156,7 +156,9 @@ def leave(view: View, domain: str, now: float) -> View:
     However long we are away, what lay under it is not the person's doing; when we are back it is written anew.
     """
     entry = view.entries[domain]
-    if entry.publication is None or entry.publication.expires_at is None:
+    last = entry.publication
+    if last is None or last.expires_at is None:
         return view
-    gone = replace(entry.publication, accepted_at=None, failed=True, refresh_at=None, expires_at=now, visible_by=now)
-    return view.put(domain, replace(entry, publication=gone))
+    until = last.expires_at + (last.visible_by - last.at) if last.left_until is None else last.left_until
+    left = replace(last, accepted_at=None, failed=True, refresh_at=None, expires_at=now, visible_by=now)
+    return view.put(domain, replace(entry, publication=replace(left, left_until=until)))

@@ -20,7 +20,11 @@ PAST = {
     Publication: ("at", "accepted_at", "confirmed_at"),
 }
 """Times at which something happened, by the value that holds them."""
-AHEAD = {Entry: ("foretold_until",), Word: (), Publication: ("visible_by", "late_until", "refresh_at", "expires_at")}
+AHEAD = {
+    Entry: ("foretold_until",),
+    Word: (),
+    Publication: ("visible_by", "late_until", "left_until", "refresh_at", "expires_at"),
+}
 """Times until which something holds."""
 
 

@@ -173,6 +173,34 @@ def test_a_farewell_ends_the_lease_and_its_word_is_written_anew() -> None:
     assert desk.publication("teams").status == AWAY
 
 
+def test_what_we_wrote_is_the_persons_word_again_once_a_farewell_that_nobody_heard_must_be_over() -> None:
+    """Nobody was there to show it when the daemon came back, and what it was written for was over by then."""
+    for back_at, kind in ((369, Kind.ECHO), (370, Kind.OWN)):
+        desk = Desk("teams", "symphony")
+        desk.sink("teams", leased=True)
+        desk.start(teams="offline", symphony="available")
+        desk.see("symphony", "busy", 10)
+        desk.write("teams", 10, refresh_in=200, expires_in=300)
+        desk.view = leave(desk.view, "teams", 20)
+        desk.view = leave(desk.view, "teams", 200)
+        desk.restart(210)
+        desk.see("symphony", "available", 211)
+        desk.see("teams", "offline", 211)
+        assert desk.see("teams", "busy", back_at) is kind
+        assert desk.entry("teams").mine is (kind is Kind.ECHO)
+
+
+def test_what_our_session_fades_to_after_a_farewell_that_nobody_heard_is_no_word() -> None:
+    desk = Desk("teams", "symphony")
+    desk.start(teams="busy", symphony="busy")
+    desk.see("symphony", "available", 10)
+    desk.write("teams", 10, refresh_in=200, expires_in=300)
+    desk.see("teams", "available", 15)
+    desk.view = leave(desk.view, "teams", 20)
+    desk.see("teams", "available+idle", 312)
+    assert desk.see("teams", "away", 900) is Kind.DECAY
+
+
 def test_a_farewell_leaves_alone_what_does_not_expire() -> None:
     desk = busy_in_symphony()
     desk.write("symphony", 10)

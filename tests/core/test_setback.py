@@ -25,6 +25,7 @@ PUBLICATION = Publication(
     refresh_at=1100.0,
     expires_at=1300.0,
     late_until=1250.0,
+    left_until=1260.0,
 )
 ENTRY = Entry(
     shown=BUSY,
@@ -63,6 +64,7 @@ def test_a_view_of_the_future_is_moved_back_as_a_whole() -> None:
         refresh_at=400.0,
         expires_at=700.0,
         late_until=650.0,
+        left_until=660.0,
     )
     assert entry.earlier[0].at == 100.0
     assert moved.pin == Pin(BUSY, 1400.0)
