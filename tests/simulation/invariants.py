@@ -52,21 +52,27 @@ def a_fade_overrules_nothing(world: World, person: str, word: Said, faded: str) 
 def _disagreeing(world: World, person: str, word: Said, *, crossed: bool = False, besides: str = "") -> list[str]:
     """The services that do not show a word, as text.
 
-    Where two words crossed, the own one may have been put back. Where signing in says a word, and one of three (bems
-    §8), the own one is told in those since the last start.
+    Where two words crossed, or ours of another service overruled it for a while, the own one may have been put back.
+    Where signing in says a word, and one of three (bems §8), the own one is told in those since the last start.
     """
     wrong = []
     for name in world.links(person):
         if name == besides:
             continue
         desk = world.desks[name]
-        retold = crossed or (desk.signs_in_with_a_word and word.at < world.started_at)
+        retold = crossed or (desk.signs_in_with_a_word and word.at < world.started_at) or _is_put_back(world, word)
         right = desk.right(person, word.status) if retold or name != word.desk else frozenset()
         right |= {word.status} if name == word.desk else set()
         is_ours = name == word.desk or world.direction(person, name) != "read"
         if right and is_ours and desk.shown(person) not in right:
             wrong.append(f"{name} shows {desk.shown(person)}, right is {' or '.join(sorted(map(str, right)))}")
     return wrong
+
+
+def _is_put_back(world: World, word: Said) -> bool:
+    """Whether another word overruled it where it was said, so that it had to be written there, as mapping §3 tells it."""
+    at = (w.at for w in world.facts.wrote if (w.person, w.desk) == (word.person, word.desk))
+    return world.composes(word.person) != "latest" and any(since > word.at for since in at)
 
 
 def no_write_makes_a_write(world: World, person: str, since: float, besides: str = "") -> list[Broken]:
@@ -120,9 +126,8 @@ def available_needs_evidence(world: World) -> list[Broken]:
         if not world.desks[wrote.desk].leased or "setPresence Available" not in wrote.word:
             continue
         typed = max(world.last_awake(wrote.person, wrote.at, wrote.desk), _spoke(world, wrote))
-        if wrote.at - typed > world.evidence(wrote.person) + 2 * SLACK and not _is_pinned(
-            world, wrote.person, wrote.at
-        ):
+        late = wrote.at - typed > world.evidence(wrote.person) + 2 * SLACK
+        if late and not (_is_pinned(world, wrote.person, wrote.at) or _went_unseen(world, wrote)):
             broken.append(Broken("available needs evidence", f"{_told(wrote)}, typed last at {typed:.0f}"))
     return broken[:3]
 
@@ -132,6 +137,19 @@ def _spoke(world: World, wrote: Wrote) -> float:
     words = (word for word in world.facts.said if word.by_hand and word.status != AVAILABLE)
     said = (word.at for word in words if (word.person, word.desk) == (wrote.person, wrote.desk))
     return max((at for at in said if at <= wrote.at), default=float("-inf"))
+
+
+def _went_unseen(world: World, wrote: Wrote) -> bool:
+    """Whether they left, where signing in says a word (bems §8), while the daemon was down: its own word hid that."""
+    for name in world.links(wrote.person):
+        spans = [until for person, desk, _, until in world.facts.awake if (person, desk) == (wrote.person, name)]
+        went = max((until for until in spans if until <= wrote.at), default=None)
+        if went is not None and name != wrote.desk and world.desks[name].signs_in_with_a_word:
+            asked = world.facts.requests.get(name, [])
+            before, after = ([life for at, life in asked if (at > went) is later] for later in (False, True))
+            if before and after and after[0] > before[-1]:
+                return True
+    return False
 
 
 def _is_pinned(_world: World, _person: str, _at: float) -> bool:
