@@ -887,3 +887,19 @@ def test_what_our_write_ended_is_the_persons_word_when_it_is_back_though_what_la
     assert desk.see("teams", "busy/conference", 23) is Kind.ECHO
     assert desk.see("teams", "dnd", 30) is Kind.OWN
     assert desk.status(31) == "dnd"
+
+
+@pytest.mark.parametrize(("is_written", "kind"), [(True, Kind.OWN), (False, Kind.DECAY)])
+def test_a_word_that_had_faded_is_chosen_anew_after_we_wrote_that_the_person_is_off_work(
+    *, is_written: bool, kind: Kind
+) -> None:
+    """In Symphony only offline says so, which stays until somebody chooses; idle people come back by themselves."""
+    desk = Desk("teams", "symphony")
+    desk.start(teams="busy", symphony="busy")
+    desk.see("symphony", "available", 10)
+    desk.see("symphony", "away", 20)
+    desk.see("teams", "offline/off-work", 100)
+    if is_written:
+        desk.write("symphony", 101, shown="offline")
+    assert desk.see("symphony", "available", 800) is kind
+    assert desk.composed(801).domain == ("symphony" if is_written else "teams")
