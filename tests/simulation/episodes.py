@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 import anyio
 
-from presence_syncd.core.presence import AWAY, Status
+from presence_syncd.core.presence import AVAILABLE, AWAY, Status
 from tests.simulation import invariants, policies, trials
 from tests.simulation.faults import SOMEBODY, Fault, faults, scripted
 from tests.simulation.invariants import Broken
@@ -229,12 +229,22 @@ class Episode:
                 continue
             closing = Closing(person)
             desks = [d for d in self.world.links(person) if self.world.direction(person, d) != "write"]
+            there = {desk for desk in desks if self.world.desks[desk].seats.get(person) is True}
             for desk in self.rng.sample(desks, min(len(desks), self.rng.choice([1, 1, 1, 2]))):
                 said, is_seen = self._last_word(person, desk)
                 (closing.words if is_seen else closing.hidden).extend(said)
             closing.words += closing.hidden if closing.words else []  # it may come to light when ours is taken back
+            closing.words += self._shown_on_coming(closing.words, there)
             closings.append(closing)
         return closings
+
+    def _shown_on_coming(self, words: list[Said], there: set[str]) -> list[Said]:
+        """What coming to BlackBerry tells before the word, if we write the same there at once: nobody tells ours from theirs."""
+        came = [w for w in words if w.desk not in there and self.world.desks[w.desk].signs_in_with_a_word]
+        crossed = {
+            w.desk: [self.world.desks[w.desk].told.get(o.status) for o in words if o.desk != w.desk] for w in came
+        }
+        return [replace(word, status=AVAILABLE) for word in came if word.status in crossed[word.desk]]
 
     def _last_word(self, person: str, name: str) -> tuple[list[Said], bool]:
         """Say one there; returns it, and whether it is seen, or hidden by something of higher rank."""
