@@ -218,9 +218,9 @@ def _judge(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary) 
     shows = vocabulary.is_echo(publication.written, seen.status) and not seen.status.is_absent
     if not shows or not publication.may_show(seen.at) or seen.started_at < publication.at:
         return publication
-    if seen.status in publication.before and publication.is_awaited(seen.at):  # it may be what was there before
-        over = {entry.shown} - {seen.status}  # what was shown until now cannot come back by itself any more
-        return replace(publication, before=publication.before - over)
+    has_ended_ours = entry.mine and seen.status != entry.shown
+    if seen.status in publication.before and publication.is_awaited(seen.at) and not has_ended_ours:
+        return publication  # it may be what was there before
     for_a_while = seen.at >= publication.visible_by and seen.status != publication.returned
     return replace(
         publication,
