@@ -28,6 +28,8 @@ from presence_syncd.errors import Rejected, RemoteProtocolError, Unavailable
 
 AT_ONCE = 32
 """Requests of ours that a service needs to see at once."""
+QUEUE = 60.0
+"""Longest wait for a place, in seconds. Whoever gives up sooner only queues again: thousands who start are a crowd."""
 POOL = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE, keepalive_expiry=55.0)
 """A service's shared pool."""
 HELD = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=55.0)
@@ -87,7 +89,7 @@ class Transport:
                 return await self.send(request, single)
         if client is not None:
             return await self._send(partial(_by, client), request)
-        await self._take_place(request.timeout)
+        await self._take_place()
         try:
             return await self._send(self._over_pool, request)
         finally:
@@ -98,25 +100,25 @@ class Transport:
         refuse_plain(request.url)
         return self._send(partial(self._over_held, jar), request, scope)
 
-    async def _take_place(self, seconds: float) -> None:
+    async def _take_place(self) -> None:
         """Wait until fewer requests are under way: the time a service has for its answer begins only then."""
         try:
             return self._places.acquire_nowait()
         except anyio.WouldBlock:
             pass
         try:
-            with anyio.fail_after(seconds):
+            with anyio.fail_after(QUEUE):
                 await self._places.acquire()
         except TimeoutError as error:
-            said = f"{AT_ONCE} requests are under way, and none was answered within {seconds:g} s"
-            raise Unavailable(said) from error
+            raise Unavailable(f"{AT_ONCE} requests are under way, and there was no place within {QUEUE:g} s") from error
 
     async def _send(self, carry: Carry, request: Request, scope: anyio.CancelScope | None = None) -> Reply:
         started_at = self._clock.now()
         answer = None
+        scope = scope or anyio.CancelScope()
+        scope.deadline = anyio.current_time() + request.timeout  # before it is entered: else a timer is set twice
         try:
-            with scope or anyio.CancelScope() as scope:
-                scope.deadline = anyio.current_time() + request.timeout
+            with scope:
                 answer = await self._exchange(carry, request)
             if answer is None:
                 raise self._unanswered(started_at)
