@@ -40,9 +40,9 @@ async def measure(
         await anyio.sleep(1)
         found["memory"] = (resident() - before) / size
         found |= await _idle(seconds)
-        found |= await _watched(daemon, settings)
         if "skype" in names:
             found |= await _changing(daemon, addresses["plain"], size, seconds)
+        found |= await _watched(daemon, settings)  # last: it makes every account decide anew, with another policy
         stopped = time.perf_counter()
     found["stop"] = time.perf_counter() - stopped
     stats = await asked(addresses["plain"], "/-/stats")
