@@ -161,6 +161,21 @@ class Entry(Value, frozen=True):
         present = (self.publication,) if self.publication else ()
         return present + tuple(p for p in self.earlier if now < max(p.visible_by, p.late_until))
 
+    def may_cause(self, publication: Publication, now: float) -> bool:
+        """Whether what is shown now can be because of a publication."""
+        return publication.may_show(now) and not self._never_came(publication)
+
+    def _never_came(self, publication: Publication) -> bool:
+        """Whether a try failed, and what was read when it could not come any more showed something else.
+
+        What we signed out of is told by `is_over`: a session that outlived its farewell shows late.
+        """
+        if publication.left_until is not None:
+            return False
+        unseen = publication.accepted_at is None and publication.confirmed_at is None
+        too_late = max(publication.visible_by, publication.late_until)
+        return publication.failed and unseen and self.shown_from >= too_late
+
     def still_out(self, now: float) -> tuple[Publication, ...]:
         """Of the earlier ones those that matter although a later one was seen: it is not known if they were done."""
         return tuple(p for p in self.earlier if now < p.late_until or (p.taken_back and now < p.visible_by))

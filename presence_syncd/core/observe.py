@@ -65,7 +65,7 @@ def observe(
 def _kind(entry: Entry, seen: Observation, planned: str | None, vocabulary: Vocabulary, rules: Rules) -> Kind:
     """Find out what a reading is. The order of the questions is the algorithm."""
     status, ours = seen.status, entry.publications(seen.at)
-    may_show = [p for p in ours if p.may_show(seen.at)]
+    may_show = [p for p in ours if entry.may_cause(p, seen.at)]
     if status == entry.shown:
         return Kind.OWN if _is_chosen_again(entry, seen, vocabulary) else Kind.SAME
     if _is_old_value(entry, seen):
@@ -196,7 +196,7 @@ def _is_mine(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary
     return any(
         _says(p, seen.status, vocabulary, seen.at) or vocabulary.is_faded_echo(p.written, seen.status)
         for p in entry.publications(seen.at)
-        if p.may_show(seen.at) and not p.restores
+        if entry.may_cause(p, seen.at) and not p.restores
     )
 
 

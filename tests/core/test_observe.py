@@ -57,6 +57,32 @@ def test_a_write_that_never_came_through_hides_no_later_word() -> None:
     assert desk.composed(31).domain == "symphony"
 
 
+def test_a_failed_write_that_nothing_followed_hides_no_word_for_ever() -> None:
+    desk = Desk("skype", "symphony")
+    desk.start(skype="away", symphony="away")
+    desk.see("symphony", "busy", 10)
+    desk.begin("skype", 10)
+    desk.fail("skype")
+    desk.see("symphony", "away", 12)
+    desk.see("skype", "away", 10 + VISIBLE_WITHIN - 1)
+    early = desk.view
+    assert desk.see("skype", "busy", 10 + VISIBLE_WITHIN + 20) is Kind.ECHO, "it may have come between the readings"
+    desk.view = early
+    desk.see("skype", "away", 10 + VISIBLE_WITHIN)
+    assert desk.see("skype", "busy", 10 + VISIBLE_WITHIN + 20) is Kind.OWN
+    assert not desk.entry("skype").mine
+    assert desk.publication("skype").overridden
+
+
+def test_a_write_that_was_noted_before_a_crash_may_have_come_however_late_it_is_seen() -> None:
+    desk = Desk("skype", "symphony")
+    desk.start(skype="away", symphony="away")
+    desk.see("symphony", "busy", 10)
+    desk.begin("skype", 10)
+    desk.restart(500)
+    assert desk.see("skype", "busy", 510) is Kind.ECHO
+
+
 def test_a_refused_write_hides_no_word_for_ever() -> None:
     desk = Desk("teams", "skype")
     desk.start(teams="available", skype="available")
