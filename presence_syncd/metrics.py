@@ -29,6 +29,12 @@ class Metrics:
         self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
+        self._of_accounts()
+        self._of_services()
+        self._of_the_process()
+
+    def _of_accounts(self) -> None:
+        """What becomes of people's changes."""
         self.accounts = self._gauge("accounts", "Accounts by state.", "state")
         self.links = self._gauge(
             "links", "Links by service and by the reason of their last decision.", "service", "state"
@@ -47,6 +53,15 @@ class Metrics:
             "service",
         )
         self.lapsed = self._counter("lapsed_sessions", "Sessions that ended although their state was true.", "service")
+        self.behind = self._gauge(
+            "behind_seconds", "For how long the link that is longest behind has not shown what it should.", "service"
+        )
+        self.diverged = self._gauge("diverged_links", "Links that do not show what was written.", "service")
+        self.shadowed = self._gauge("shadowed_links", "Links where something of higher rank is shown.", "service")
+        self.parked = self._gauge("parked_accounts", "Accounts that wait for a person to act.", "reason")
+
+    def _of_services(self) -> None:
+        """What is asked of the services, and what they grant."""
         self.requests = self._counter("requests", "Requests, by answer.", "service", "operation", "status")
         self.request_seconds = self._histogram(
             "request_seconds", "Time from request to whole answer.", QUICK, "service", "operation"
@@ -67,16 +82,13 @@ class Metrics:
         self.feed_limit = self._gauge(
             "feed_age_limit_seconds", "Age of the last proof from which a feed counts as late.", "service"
         )
-        self.behind = self._gauge(
-            "behind_seconds", "For how long the link that is longest behind has not shown what it should.", "service"
-        )
+
+    def _of_the_process(self) -> None:
+        """How the daemon itself is."""
         self.state_kept = self._gauge("state_kept", "Whether what must survive a restart is kept (1) or not (0).")
-        self.diverged = self._gauge("diverged_links", "Links that do not show what was written.", "service")
-        self.shadowed = self._gauge("shadowed_links", "Links where something of higher rank is shown.", "service")
         self.restarts = self._counter(
             "restarts", "Tasks restarted after an error, by the service in which it was met.", "service", "error"
         )
-        self.parked = self._gauge("parked_accounts", "Accounts that wait for a person to act.", "reason")
         self.reload_ok = self._gauge(
             "config_last_reload_successful", "Whether the last reload was taken (1) or refused (0)."
         )
