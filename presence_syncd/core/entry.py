@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from presence_syncd.core.presence import Availability, Status
+from presence_syncd.core.presence import Activity, Availability, Status
 from presence_syncd.core.values import Value, replace
 
 
@@ -175,6 +175,13 @@ class Entry(Value, frozen=True):
         unseen = publication.accepted_at is None and publication.confirmed_at is None
         too_late = max(publication.visible_by, publication.late_until)
         return publication.failed and unseen and self.shown_from >= too_late
+
+    def is_off_work_of_ours(self) -> bool:
+        """Whether what shows as gone is our word, which no client ends by coming: what follows is no fade's end."""
+        p, shown = self.publication, self.shown
+        stands = p is not None and p.confirmed_at is not None and p.expires_at is None and not p.overridden
+        is_off_work = p is not None and p.status.activity is Activity.OFF_WORK
+        return stands and is_off_work and shown is not None and shown.is_absent
 
     def still_out(self, now: float) -> tuple[Publication, ...]:
         """Of the earlier ones those that matter although a later one was seen: it is not known if they were done."""

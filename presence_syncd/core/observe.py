@@ -21,7 +21,7 @@ from presence_syncd.core.entry import (
     with_fade,
     without_fade,
 )
-from presence_syncd.core.presence import Activity, Status
+from presence_syncd.core.presence import Status
 from presence_syncd.core.revealed import is_brought_back, is_by_signing_in, is_revealed, is_what_was_left
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Direction, Rules, View
@@ -139,7 +139,7 @@ def _own_or_faded(entry: Entry, seen: Observation, vocabulary: Vocabulary, rules
         return Kind.OWN
     if status.is_absent or is_idle_variant(status, entry.shown):
         return Kind.DECAY
-    if entry.mine or word is None or _is_off_work_of_ours(entry):
+    if entry.mine or word is None or entry.is_off_work_of_ours():
         return Kind.OWN
     if vocabulary.is_fade(word.status, status):
         return Kind.DECAY
@@ -147,14 +147,6 @@ def _own_or_faded(entry: Entry, seen: Observation, vocabulary: Vocabulary, rules
         was_gone = word.faded.is_absent and seen.at - word.faded_at >= rules.settle_fade
         return Kind.OWN if was_gone else Kind.DECAY
     return Kind.OWN
-
-
-def _is_off_work_of_ours(entry: Entry) -> bool:
-    """Whether what shows as gone is our word, which no client ends by coming: what follows is no fade's end."""
-    p, shown = entry.publication, entry.shown
-    stands = p is not None and p.confirmed_at is not None and p.expires_at is None and not p.overridden
-    is_off_work = p is not None and p.status.activity is Activity.OFF_WORK
-    return stands and is_off_work and shown is not None and shown.is_absent
 
 
 def _show(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary) -> Entry:

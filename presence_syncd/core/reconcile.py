@@ -157,7 +157,7 @@ def _nothing_to_say(case: _Case) -> Decision | None:
 
 def _own_word(case: _Case) -> Decision | None:
     """The status comes from here and is shown here: only our own old lease may be in the way."""
-    if case.composed.domain != case.sink.domain or case.entry.mine:
+    if case.composed.domain != case.sink.domain or case.entry.mine or case.entry.is_off_work_of_ours():
         return None
     if case.publication and case.publication.restores and not case.publication.overridden:
         return None  # what shows is held up by us, though it is the person's

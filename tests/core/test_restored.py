@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from presence_syncd.connectors.symphony.wire import vocabulary
 from presence_syncd.core.compose import compose
-from presence_syncd.core.entry import Entry, Observation
+from presence_syncd.core.entry import Entry, Kind, Observation
 from presence_syncd.core.observe import observe
 from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, Status
 from presence_syncd.core.publication import Accepted, accept, begin
 from presence_syncd.core.reconcile import Reason, Sink, is_proven, reconcile
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Rules, View
+from tests.core.desk import Desk
 
 RULES = Rules(settle=0.0, settle_fade=0.0)
 WORDS = vocabulary("BUSY", "OFFLINE")
@@ -67,3 +68,17 @@ def test_a_lease_that_holds_it_up_is_not_taken_back() -> None:
     sink = Sink("symphony", WORDS, leased=True)
     decision = reconcile(view.put("teams", Entry(live_at=START)), sink, RULES, START + 13)
     assert decision.reason is Reason.IN_SYNC
+
+
+def test_off_work_of_ours_that_crossed_with_the_persons_own_word_is_taken_back() -> None:
+    """In Symphony it shows as gone, which is nobody's doing but ours: the word they said meanwhile is put back."""
+    desk = Desk("teams", "symphony")
+    desk.start(teams="available", symphony="available")
+    desk.see("teams", "offline/off-work", 10)
+    desk.begin("symphony", 10)
+    assert desk.see("symphony", "busy", 10.5, from_=9.9) is Kind.OWN
+    desk.accept("symphony", 11, shown="offline")
+    desk.see("symphony", "offline", 15)
+    assert desk.writing(16)["symphony"] == "BUSY"
+    desk.write("symphony", 16, shown="busy")
+    assert desk.why("symphony", 20) is Reason.IN_SYNC
