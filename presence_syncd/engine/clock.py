@@ -1,4 +1,4 @@
-"""The daemon's time: one line of seconds that never jumps, and reads like Unix time.
+"""The daemon's time: one line of seconds that never jumps, and reads like Unix time, and the alarms set on it.
 
 The one rule: every deadline is on this line. The wall clock is asked only for what others check against theirs (JWTs).
 """
@@ -6,10 +6,27 @@ The one rule: every deadline is on this line. The wall clock is asked only for w
 from __future__ import annotations
 
 import asyncio
+import heapq
 import time
 from collections.abc import Callable
+from itertools import count
 
 import anyio
+
+from presence_syncd.engine.bell import Bell
+
+NEVER = float("inf")
+"""When an alarm rings that is not set."""
+
+
+class Alarm:
+    """Calls `ring` at the daemon's second `at`."""
+
+    __slots__ = ("at", "queued", "ring")
+
+    def __init__(self, ring: Callable[[], None]) -> None:
+        self.ring = ring
+        self.at = self.queued = NEVER
 
 
 class Clock:
@@ -23,6 +40,9 @@ class Clock:
         self.wall = wall
         self._monotonic = _monotonic()
         self._offset = wall() - self._monotonic()
+        self._alarms: list[tuple[float, int, Alarm]] = []
+        self._numbers = count()
+        self._sooner = Bell()
 
     def now(self) -> float:
         """The daemon's seconds."""
@@ -31,6 +51,36 @@ class Clock:
     async def sleep_until(self, at: float) -> None:
         """Wait until the daemon's second `at`."""
         await anyio.sleep(max(0.0, at - self.now()))
+
+    def set(self, alarm: Alarm, at: float) -> None:
+        """Let an alarm ring at `at`, and not when it was set to before.
+
+        One that is put off stays where it is in the heap, and is put back when its turn comes: as a rule it is put off
+        again and again before that.
+        """
+        alarm.at = at
+        if at < alarm.queued:
+            alarm.queued = at
+            heapq.heappush(self._alarms, (at, next(self._numbers), alarm))
+            if self._alarms[0][2] is alarm:
+                self._sooner.ring()
+
+    async def ring_alarms(self) -> None:
+        """Ring every alarm when its time has come, until cancelled. A timer for each would cost ten times as much."""
+        while True:
+            while self._alarms and self._alarms[0][0] <= self.now():
+                self._come_to(*heapq.heappop(self._alarms))
+            await self._sooner.wait(self._alarms[0][0] - self.now() if self._alarms else None)
+
+    def _come_to(self, at: float, _number: int, alarm: Alarm) -> None:
+        if at != alarm.queued:  # it was set to ring sooner, and has
+            return
+        alarm.queued = NEVER
+        if alarm.at <= at:
+            alarm.at = NEVER
+            alarm.ring()
+        elif alarm.at < NEVER:
+            self.set(alarm, alarm.at)
 
 
 def _monotonic() -> Callable[[], float]:

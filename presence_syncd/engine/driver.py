@@ -68,6 +68,12 @@ class Place(Protocol):
     def own_client(self) -> httpx.AsyncClient: ...
 
 
+class Waiter(Protocol):
+    """Who backs off after a refusal, and may be told that it is over."""
+
+    def try_now(self) -> None: ...
+
+
 POLL = "poll"
 """The operation that asks whether there is news; a long poll is known by its own connection, too."""
 
@@ -76,12 +82,13 @@ POLL = "poll"
 class Run:
     """One flow being carried out: for whom, how urgent, and its own WebSocket if it opened one.
 
-    `paid`: what it sends has its share of the budget already.
+    `paid`: what it sends has its share of the budget already. `waiter` backs off if it is refused.
     """
 
     holder: Holder
     urgency: Urgency
     place: Place | None = None
+    waiter: Waiter | None = None
     witness: Witness | None = None
     socket: Any = field(default=None)
     paid: bool = False
@@ -109,16 +116,25 @@ class Driver:
     ) -> None:
         self.service, self.transport, self.budget, self.clock = service, transport, budget, clock
         self.tokens = Tokens(self._token, clock, self._let_in)
-        self._turned_away: dict[str, WeakSet[Place]] = {}
+        self._turned_away: dict[str, WeakSet[Waiter]] = {}
         self._reveal, self._metrics = reveal, metrics
         self._polls: dict[Place, Held] = {}
         self._envelopes = Envelopes(service.traits.batch_size, budget, self._send_envelope)
 
     def run(
-        self, flow: Flow[T], holder: Holder, urgency: Urgency, place: Place | None = None
+        self,
+        flow: Flow[T],
+        holder: Holder,
+        urgency: Urgency,
+        place: Place | None = None,
+        *,
+        waiter: Waiter | None = None,
     ) -> Coroutine[Any, Any, T]:
-        """Carry out a flow to its end and return what it returns. Raises ServiceError."""
-        return self._carry_out(flow, Run(holder, urgency, place))
+        """Carry out a flow to its end and return what it returns. Raises ServiceError.
+
+        `waiter` (of a link its place) is told when tokens can be had again that this flow was refused.
+        """
+        return self._carry_out(flow, Run(holder, urgency, place, waiter or place))
 
     async def _token(self, flow: Flow[Token], holder: Holder, witness: Witness) -> Token:
         return await self._carry_out(flow, Run(holder, Urgency.CHANGE, witness=witness))
@@ -188,14 +204,14 @@ class Driver:
         try:
             return await asking
         except AuthRejected:
-            if run.place is not None:
-                self._turned_away.setdefault(realm, WeakSet()).add(run.place)
+            if run.waiter is not None:
+                self._turned_away.setdefault(realm, WeakSet()).add(run.waiter)
             raise
 
     def _let_in(self, realm: str) -> None:
         """Let all try at once whom the realm refused: their own back-off may be hours by now."""
-        for place in self._turned_away.pop(realm, ()):
-            place.try_now()
+        for waiter in self._turned_away.pop(realm, ()):
+            waiter.try_now()
 
     async def _send(self, request: Request, run: Run) -> Reply:
         if request.batch and self.service.traits.batch_size > 1:

@@ -89,7 +89,8 @@ class Feed:
         service = self.driver.service
         if not links:
             return
-        seen = await self.driver.run(service.sweep([same[0].link for same in links]), service, Urgency.SWEEP)
+        flow = service.sweep([same[0].link for same in links])
+        seen = await self.driver.run(flow, service, Urgency.SWEEP, waiter=self.trouble)
         self.live_at = self._clock.now()
         for some in chunks(links, AT_A_TIME):
             for link in chain.from_iterable(some):

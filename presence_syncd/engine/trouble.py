@@ -31,7 +31,7 @@ class Trouble:
         self.since = 0.0
         self.retry_at = 0.0
         self.word: str | None = None
-        self._times = 0
+        self._times, self._was_lasting = 0, False
         self._over_at = float("-inf")
         self._nudge = Bell()
 
@@ -51,10 +51,12 @@ class Trouble:
 
     def starts(self, error: ServiceError, doing: str, word: str | None = None, change: str | None = None) -> float:
         """Take note of a failure while `doing`, for a `change`; returns the seconds to wait. `word` was refused."""
-        if self.error is None and self._clock.now() - self._over_at > CALM:
+        is_over = self.error is None and self._clock.now() - self._over_at > CALM
+        if is_over or (
+            _is_lasting(error) and not self._was_lasting
+        ):  # an outage says nothing of how long a refusal lasts
             self._times = 0
-        if self.error is not None and _is_lasting(error) and not _is_lasting(self.error):
-            self._times = 0  # an outage says nothing of how long a refusal lasts
+        self._was_lasting = _is_lasting(error)
         if self.error is None or type(self.error) is not type(error):
             self.since = self._clock.now() if self.error is None else self.since
             named = {"change": change} if change else {}

@@ -15,6 +15,7 @@ from presence_syncd.core.presence import BUSY, UNKNOWN
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Direction, Rules, View
 from presence_syncd.engine.board import Board
+from presence_syncd.engine.budget import Urgency
 from presence_syncd.engine.feed import Feed
 from presence_syncd.engine.place import Placed
 from presence_syncd.engine.trouble import LONGEST, LONGEST_REFUSED
@@ -124,6 +125,21 @@ async def test_the_feed_slows_down_when_the_service_is_away_and_comes_back() -> 
         assert feed.trouble.kind == "Unavailable"
         running.network.hosts["desk"].refuses = False
         await anyio.sleep(LONGEST + 1)
+        assert _shown(links[0]) == "Offline"
+
+
+async def test_a_feed_that_was_refused_sweeps_as_soon_as_somebody_gets_in() -> None:
+    desk = Desk("secret")
+    async with engine({"desk": desk}) as running:
+        feed, links = _feed(running, "a", DeskService("desk", SWEEPING, realm="desk"))
+        running.secrets["DESK_PASSWORD"] = "wrong"
+        running.tasks.start_soon(feed.run)
+        await anyio.sleep(1)
+        assert feed.trouble.is_parked
+        running.secrets["DESK_PASSWORD"] = "secret"
+        await anyio.sleep(6)
+        await feed.driver.run(links[0].link.read(), feed.driver.service, Urgency.CHANGE)
+        await anyio.sleep(1)
         assert _shown(links[0]) == "Offline"
 
 

@@ -17,11 +17,14 @@ def trouble() -> Trouble:
     return Trouble(Clock(), random.Random(1), structlog.get_logger())
 
 
-async def test_a_refusal_after_an_outage_is_tried_again_soon() -> None:
+@pytest.mark.parametrize("is_over", [False, True])
+async def test_a_refusal_after_an_outage_is_tried_again_soon(*, is_over: bool) -> None:
     """The outage was long; that says nothing of how long the refusal lasts."""
     told = trouble()
     for _ in range(8):
         told.starts(Unavailable("no connection"), "sweeping")
+    if is_over:
+        told.ends()
     assert told.starts(AuthRejected("a fresh token is refused"), "sweeping") <= FIRST_REFUSED * 1.1
 
 
