@@ -15,6 +15,7 @@ from structlog.typing import FilteringBoundLogger
 
 from presence_syncd.connectors.flow import chunks
 from presence_syncd.core.entry import Observation
+from presence_syncd.engine.board import QUIET
 from presence_syncd.engine.budget import Urgency
 from presence_syncd.engine.clock import Clock
 from presence_syncd.engine.driver import Driver
@@ -24,8 +25,8 @@ from presence_syncd.errors import ServiceError
 
 SOON = 0.2
 """Seconds from a newcomer to the sweep that reads it."""
-AT_A_TIME = 100
-"""People who are handed their reading before others get a turn."""
+AT_A_TIME, WOKEN = 100, 4
+"""Readings that are handed over, and accounts that are woken by them, before others get a turn."""
 
 
 class Feed:
@@ -92,16 +93,23 @@ class Feed:
         flow = service.sweep([same[0].link for same in links])
         seen = await self.driver.run(flow, service, Urgency.SWEEP, waiter=self.trouble)
         self.live_at = self._clock.now()
-        for some in chunks(links, AT_A_TIME):
-            for link in chain.from_iterable(some):
-                if (observation := seen.get(link.link.key)) is not None:
-                    _hand_over(link, observation)
-            await anyio.lowlevel.checkpoint()  # or hundreds would wait while hundreds are handed over
+        handed = woken = 0
+        for link in chain.from_iterable(links):
+            if (observation := seen.get(link.link.key)) is None:
+                continue
+            handed, woken = handed + 1, woken + _hand_over(link, observation)
+            if handed == AT_A_TIME or woken == WOKEN:  # or a change just heard would wait for hundreds that decide
+                handed = woken = 0
+                await anyio.lowlevel.checkpoint()
 
 
-def _hand_over(link: Placed, observation: Observation) -> None:
-    """Give a link what was read for it. A bug in one account must not reach the others of the sweep."""
+def _hand_over(link: Placed, observation: Observation) -> bool:
+    """Give a link what was read for it; whether that changes something.
+
+    A bug in one account must not reach the others of the sweep.
+    """
     try:
-        link.emit(observation)
+        return link.emit(observation) not in QUIET
     except Exception as error:
         link.log.error("reading not taken", error=type(error).__name__, exc_info=error)
+        return False

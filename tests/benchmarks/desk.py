@@ -26,7 +26,7 @@ from presence_syncd.config import AccountSettings, Config, Policy
 from presence_syncd.connectors import REGISTRY
 from presence_syncd.daemon import Daemon
 from presence_syncd.engine.place import Placed
-from presence_syncd.process import COLLECT
+from presence_syncd.process import tune
 from presence_syncd.store.sqlite import SqliteStore
 from tests.benchmarks.crowd import FIRST_ID, guid, sip
 from tests.benchmarks.stub import Options, as_argument
@@ -114,7 +114,7 @@ class _Nowhere(io.TextIOBase):
 async def running(settings: Config, folder: Path) -> AsyncIterator[Daemon]:
     """A daemon that runs, with a real store, and stops cleanly in the end."""
     logs.configure("info", "json", _Nowhere())
-    gc.set_threshold(*COLLECT)
+    tune()
     daemon = Daemon(settings, store=SqliteStore(folder / "state.db"))
     async with anyio.create_task_group() as tasks:
         started = anyio.Event()

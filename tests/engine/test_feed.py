@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import anyio
 import pytest
@@ -26,7 +27,9 @@ from tests.virtual.backends import anyio_backend  # noqa: F401  # a fixture
 SWEEPING = replace(TRAITS, sweep_size=2)
 
 
-def _feed(running: Engine, names: str = "abcde", service: DeskService | None = None) -> tuple[Feed, list[Placed]]:
+def _feed(
+    running: Engine, names: Sequence[str] = "abcde", service: DeskService | None = None
+) -> tuple[Feed, list[Placed]]:
     driver = running.driver(service or DeskService("desk", SWEEPING))
     feed = Feed(driver, running.clock, running.rng, running.log())
     boards = [Board(View({"desk": Entry()}, running.clock.now()), Rules()) for _ in names]
@@ -53,6 +56,20 @@ async def test_everybody_is_read_in_chunks_again_and_again() -> None:
         age = feed.age()
         assert age is not None
         assert age < 3
+
+
+async def test_a_sweep_that_wakes_many_lets_others_have_their_turn() -> None:
+    """A change that is heard meanwhile would wait until all of them have decided."""
+    async with engine({"desk": Desk()}) as running:
+        names = [f"p{number}" for number in range(40)]
+        feed, links = _feed(running, names, DeskService("desk", replace(TRAITS, sweep_size=100)))
+        running.tasks.start_soon(feed.run)
+        told = [0]
+        await links[0].board.wait(None)
+        while told[-1] < len(links):
+            await anyio.lowlevel.checkpoint()
+            told.append(sum(map(bool, map(_shown, links))))
+        assert max(after - before for before, after in pairwise(told)) < len(links) / 2
 
 
 async def test_two_links_of_one_person_are_read_once() -> None:
