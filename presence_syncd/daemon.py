@@ -120,6 +120,7 @@ class Daemon:
         self.log.info("starting", accounts=len(self.config.accounts), services=len(self.config.services))
         self._infrastructure, self._accounts = infrastructure, accounts
         infrastructure.start_soon(self._watch_lag)
+        infrastructure.start_soon(self.clock.ring_alarms)
         for name in self.config.services:
             self._add_service(name)
         for settings in self.config.accounts:

@@ -16,13 +16,14 @@ from structlog.typing import FilteringBoundLogger
 from presence_syncd.connectors.flow import Flow
 from presence_syncd.core.compose import Composed, compose, wanted
 from presence_syncd.core.entry import PRESENT
-from presence_syncd.core.reconcile import WRITES, Reason, is_proven, next_turn, reconcile_to
+from presence_syncd.core.reconcile import is_proven
 from presence_syncd.core.setback import not_ahead
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import View
 from presence_syncd.engine.board import Board
 from presence_syncd.engine.budget import Urgency
 from presence_syncd.engine.clock import Clock
+from presence_syncd.engine.deciding import Deciding
 from presence_syncd.engine.place import Placed
 from presence_syncd.engine.writing import Writing
 from presence_syncd.errors import ServiceError, SessionExpired
@@ -54,7 +55,9 @@ class Account:
         self.name, self.board, self.links = name, board, links
         self._saving, self._clock, self._rng = saving, clock, rng
         self._writing = Writing(name, board, links, self._save, clock, rng, metrics, log)
-        self._shared = _shared(links, writer_order)
+        self._deciding = Deciding(
+            board, links, self._writing, self._save, self._keep_alive, self._blaming, clock, writer_order
+        )
         self._saved_version = -1
         self.staying: frozenset[str] = frozenset()
         self.broke_in = ""
@@ -68,7 +71,7 @@ class Account:
             async with anyio.create_task_group() as tasks:
                 for link in self.links:
                     self._start_hearing(link, tasks)
-                await self._decide_forever(tasks)
+                await self._deciding.run(tasks)
         finally:
             with anyio.move_on_after(1, shield=True):
                 for link in self.links:
@@ -142,12 +145,6 @@ class Account:
         """Seconds to wait after something happened `times` times before: none at first, then longer and longer."""
         return min(2.0 ** min(times - 1, 16), LONGEST) * self._rng.uniform(0.5, 1.0) if times else 0.0
 
-    def _keep_if_due(self, link: Placed, now: float, tasks: TaskGroup) -> None:
-        """Start to keep a link's session alive if it is time. A task that sleeps until then would be 4 KB a link."""
-        if link.keep_at is not None and now >= link.keep_at:
-            link.keep_at = None
-            tasks.start_soon(self._blaming, link, self._keep_alive)
-
     async def _keep_alive(self, link: Placed) -> None:
         """Let the link do what keeps its session, saying whether the person is proven to be there."""
         present = self._is_present(link)
@@ -160,7 +157,7 @@ class Account:
             wait = error.retry_after or max(5.0, self._slower(link.unkept))
         if wait != float("inf"):
             link.keep_at = self._clock.now() + wait
-            self.board.stir()
+            self._deciding.look_by(link.keep_at)
 
     def _is_present(self, link: Placed) -> bool:
         """Whether the person is proven to be there. Away needs no proof to be shown, but is none of activity either."""
@@ -169,58 +166,6 @@ class Account:
         if composed is None or wanted(composed.status, self.board.rules).availability not in PRESENT:
             return False
         return is_proven(self.board.view, composed, link.domain, self.board.rules, now)
-
-    async def _decide_forever(self, tasks: TaskGroup) -> None:
-        while True:
-            self._choose_writers()
-            at = self._decide(tasks)
-            await self._save()
-            await self._pass_time(at, tasks)
-
-    async def _pass_time(self, at: float | None, tasks: TaskGroup) -> None:
-        """Wait for the bell, or until `at`; keep the links alive meanwhile."""
-        while True:
-            now = self._clock.now()
-            for link in self.links:
-                self._keep_if_due(link, now, tasks)
-            times = [link.keep_at for link in self.links if link.keep_at is not None]
-            soonest = min(times if at is None else [at, *times], default=None)
-            rang = await self.board.wait(None if soonest is None else max(0.0, soonest - now))
-            if rang or (at is not None and self._clock.now() >= at):
-                return
-
-    def _decide(self, tasks: TaskGroup) -> float | None:
-        """Decide for every link whose domain is not being written; returns when to decide again at the latest."""
-        again: list[float] = []
-        now = self._clock.now()
-        if self.board.view.paused or self.board.view.pin_at(now):
-            self._writing.is_held()
-        busy = {link.domain for link in self.links if link.writing}
-        composed = compose(self.board.view, self.board.rules, now)
-        turn = next_turn(self.board.view, self.board.rules, now)
-        for link in self.links:
-            if link.domain in busy:
-                continue
-            link.take(reconcile_to(composed, turn, self.board.view, link.sink(), self.board.rules, now), now)
-            again.extend(link.after_trouble(now))
-            if link.decision.reason in WRITES or link.decision.reason is Reason.RETRACT:
-                link.writing = True
-                tasks.start_soon(self._blaming, link, self._writing.write, link.decision)
-            elif link.decision.requeue_at is not None:
-                again.append(link.decision.requeue_at)
-        return min(again, default=None)
-
-    def _choose_writers(self) -> None:
-        """One door per domain writes: the first of the order that is well, or else the first to be tried again.
-
-        A door whose back-off is over counts as well: only writing shows whether it is.
-        """
-        now = self._clock.now()
-        for doors in self._shared:
-            well = [door for door in doors if not (door.trouble.rests(now) or door.hearing.error)]
-            best = well[0] if well else min(doors, key=lambda door: door.trouble.retry_at)
-            for door in doors:
-                door.writer = door is best
 
     async def _save(self) -> None:
         """Keep the view, if it changed since it was kept."""
@@ -239,19 +184,6 @@ def forget_clock(view: View, started_at: float) -> View:
     view = not_ahead(view, started_at)
     entries = {domain: replace(entry, live_at=None) for domain, entry in view.entries.items()}
     return replace(view, entries=entries, started_at=started_at)
-
-
-def _shared(links: list[Placed], order: tuple[str, ...]) -> list[list[Placed]]:
-    """The writing doors of each domain that has several, in their order; one that is alone always writes."""
-    doors: dict[str, list[Placed]] = {}
-    for link in sorted(links, key=lambda link: _position(link.service, order)):
-        if link.direction.writes:
-            doors.setdefault(link.domain, []).append(link)
-    return [several for several in doors.values() if len(several) > 1]
-
-
-def _position(service: str, order: tuple[str, ...]) -> int:
-    return order.index(service) if service in order else len(order)
 
 
 def _emitted(link: Placed) -> Flow[None]:

@@ -32,6 +32,9 @@ class Bell:
     async def wait(self, seconds: float | None = None) -> bool:
         """Wait until it rings, at most `seconds`; whether it rang."""
         event = self.coming()
+        if seconds is None:
+            await event.wait()
+            return True
         with anyio.move_on_after(seconds):
             await event.wait()
         if self._event is event and not event.statistics().tasks_waiting:

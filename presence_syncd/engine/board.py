@@ -5,6 +5,8 @@ The one rule: newer overwrites older. There is no queue, and a lost ring is harm
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from anyio.lowlevel import checkpoint
 
 from presence_syncd.core.entry import Entry, Kind, Observation
@@ -27,6 +29,7 @@ class Board:
         self._view = view
         self._bell = Bell()
         self._is_rung = False
+        self._stand_in: Callable[[], None] | None = None
         self.version = 0
 
     @property
@@ -66,18 +69,36 @@ class Board:
     def ring(self) -> None:
         """Wake the account."""
         self._is_rung = True
-        self._bell.ring()
+        self.stir()
 
     def stir(self) -> None:
         """Let who waits look at the time again; nothing has changed."""
         self._bell.ring()
+        stand_in, self._stand_in = self._stand_in, None
+        if stand_in is not None:
+            stand_in()
 
-    async def wait(self, seconds: float | None) -> bool:
-        """Wait for the bell, at most `seconds` or until stirred, and silence it; whether it rang."""
+    def leave_to(self, stand_in: Callable[[], None]) -> None:
+        """Let the next ring call `stand_in` instead of waking who is busy now; at once if it rang already."""
+        self._stand_in = stand_in
+        if self._is_rung:
+            self.stir()
+
+    def come_back(self) -> bool:
+        """Listen again; whether the stand-in was not called meanwhile."""
+        stand_in, self._stand_in = self._stand_in, None
+        return stand_in is not None
+
+    async def wait(self) -> bool:
+        """Wait for the bell, or until stirred, and silence it; whether it rang."""
         if self._is_rung:
             await checkpoint()
         else:
-            await self._bell.wait(seconds)
+            await self._bell.wait()
+        return self.silence()
+
+    def silence(self) -> bool:
+        """Take note that it rang; whether it did."""
         rang, self._is_rung = self._is_rung, False
         return rang
 

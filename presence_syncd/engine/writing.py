@@ -65,7 +65,6 @@ class Writing:
             outcome = type(error).__name__
         finally:
             link.writing = False
-            self._board.ring()
         self._metrics.publish.labels(link.service, decision.reason, outcome).inc()
 
     async def _publish(self, link: Placed, decision: Decision) -> None:

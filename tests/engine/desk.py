@@ -293,6 +293,7 @@ async def engine(hosts: Mapping[str, Any] | None = None, seed: int = 1) -> Async
         rng = random.Random(seed)
         apps = {name: getattr(host, "app", host) for name, host in (hosts or {}).items()}
         running = Engine(Network(tasks, apps, rng), tasks, Clock(lambda: EPOCH), rng)
+        tasks.start_soon(running.clock.ring_alarms)
         try:
             yield running
         finally:

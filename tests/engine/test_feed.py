@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import anyio
-import pytest
 
 from presence_syncd.connectors.connector import Link
 from presence_syncd.connectors.emulation import Answer
@@ -65,7 +64,7 @@ async def test_a_sweep_that_wakes_many_lets_others_have_their_turn() -> None:
         feed, links = _feed(running, names, DeskService("desk", replace(TRAITS, sweep_size=100)))
         running.tasks.start_soon(feed.run)
         told = [0]
-        await links[0].board.wait(None)
+        await links[0].board.wait()
         while told[-1] < len(links):
             await anyio.lowlevel.checkpoint()
             told.append(sum(map(bool, map(_shown, links))))
@@ -164,14 +163,26 @@ async def test_a_bell_rung_between_deciding_and_waiting_is_heard() -> None:
     board = Board(View({"desk": Entry()}), Rules())
     board.ring()
     with anyio.fail_after(1):
-        await board.wait(None)
+        assert await board.wait()
     with anyio.move_on_after(5) as scope:
-        await board.wait(None)
+        await board.wait()
     assert scope.cancelled_caught
-    start = anyio.current_time()
-    await board.wait(3)
-    await board.wait(0)
-    assert anyio.current_time() - start == pytest.approx(3)
+
+
+async def test_a_ring_calls_the_stand_in_of_who_is_busy_once_and_at_once_if_it_came_before() -> None:
+    board, called = Board(View({"desk": Entry()}), Rules()), list[str]()
+    board.leave_to(lambda: called.append("first"))
+    board.ring()
+    board.ring()
+    assert called == ["first"]
+    assert not board.come_back()
+    board.leave_to(lambda: called.append("second"))
+    assert called == ["first", "second"]
+    assert board.silence()
+    board.leave_to(lambda: called.append("third"))
+    assert board.come_back()
+    board.ring()
+    assert called == ["first", "second"]
 
 
 async def test_only_what_changes_something_rings() -> None:

@@ -23,6 +23,7 @@ Bug = Callable[[], list[tuple[object, str, Any]]]
 
 
 accounts: Any = importlib.import_module("presence_syncd.engine.account")
+deciding: Any = importlib.import_module("presence_syncd.engine.deciding")
 writing: Any = importlib.import_module("presence_syncd.engine.writing")
 boards: Any = importlib.import_module("presence_syncd.engine.board")
 
@@ -68,13 +69,13 @@ def _fade_as_word() -> list[tuple[object, str, Any]]:
 
 def _no_take_back() -> list[tuple[object, str, Any]]:
     """A lease that is not true any more is not taken back."""
-    real = accounts.reconcile_to
+    real = deciding.reconcile_to
 
     def reconcile(*args: Any) -> Decision:
         decision = real(*args)
         return Decision(Reason.HELD) if decision.reason is Reason.RETRACT else decision
 
-    return [(accounts, "reconcile_to", reconcile)]
+    return [(deciding, "reconcile_to", reconcile)]
 
 
 def _refresh_without_evidence() -> list[tuple[object, str, Any]]:
@@ -113,9 +114,9 @@ def _unknown_is_available() -> list[tuple[object, str, Any]]:
 
 def _write_while_paused() -> list[tuple[object, str, Any]]:
     """The pause is not looked at."""
-    real = accounts.reconcile_to
+    real = deciding.reconcile_to
     return [
-        (accounts, "reconcile_to", lambda word, turn, view, *rest: real(word, turn, replace(view, paused=False), *rest))
+        (deciding, "reconcile_to", lambda word, turn, view, *rest: real(word, turn, replace(view, paused=False), *rest))
     ]
 
 

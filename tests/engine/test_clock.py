@@ -1,0 +1,87 @@
+"""Alarms: each rings once, at the time it was set to last."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+
+from presence_syncd.engine.clock import NEVER, Alarm, Clock
+from tests.virtual.backends import anyio_backend  # noqa: F401  # a fixture
+
+pytestmark = pytest.mark.anyio
+
+
+class Bedside:
+    """A clock and what it rang, each with the seconds since the start."""
+
+    def __init__(self) -> None:
+        self.clock = Clock(lambda: 1000.0)
+        self.rang: list[tuple[str, float]] = []
+
+    def alarm(self, name: str) -> Alarm:
+        """An alarm that notes its name when it rings."""
+        return Alarm(lambda: self.rang.append((name, round(self.clock.now() - 1000, 3))))
+
+    def set(self, alarm: Alarm, seconds: float) -> None:
+        """Set an alarm to so many seconds after the start."""
+        self.clock.set(alarm, 1000 + seconds)
+
+
+@asynccontextmanager
+async def bedside() -> AsyncIterator[Bedside]:
+    """A clock that rings."""
+    async with anyio.create_task_group() as tasks:
+        beside = Bedside()
+        tasks.start_soon(beside.clock.ring_alarms)
+        yield beside
+        tasks.cancel_scope.cancel()
+
+
+async def test_alarms_ring_in_the_order_of_their_times_and_of_their_setting() -> None:
+    async with bedside() as beside:
+        for name, seconds in (("c", 7.0), ("a", 3.0), ("d", 7.0), ("b", 5.0), ("now", -1.0)):
+            beside.set(beside.alarm(name), seconds)
+        await anyio.sleep(10)
+        assert beside.rang == [("now", 0.0), ("a", 3.0), ("b", 5.0), ("c", 7.0), ("d", 7.0)]
+
+
+async def test_an_alarm_that_is_set_sooner_while_all_wait_rings_then() -> None:
+    async with bedside() as beside:
+        late = beside.alarm("late")
+        beside.set(late, 100.0)
+        await anyio.sleep(1)
+        beside.set(late, 4.0)
+        await anyio.sleep(200)
+        assert beside.rang == [("late", 4.0)]
+
+
+@pytest.mark.parametrize(
+    ("change", "rang"),
+    [
+        (lambda beside, alarm: beside.set(alarm, 9.0), [9.0]),
+        (lambda beside, alarm: beside.clock.set(alarm, NEVER), []),
+        (lambda beside, alarm: (beside.set(alarm, 2.0), beside.set(alarm, 9.0)), [9.0]),
+    ],
+)
+async def test_an_alarm_that_is_put_off_rings_at_its_last_time_only(
+    change: Callable[[Bedside, Alarm], object], rang: list[float]
+) -> None:
+    async with bedside() as beside:
+        alarm = beside.alarm("it")
+        beside.set(alarm, 5.0)
+        await anyio.sleep(1)
+        change(beside, alarm)
+        await anyio.sleep(20)
+        assert beside.rang == [("it", seconds) for seconds in rang]
+
+
+async def test_an_alarm_that_rang_can_be_set_again() -> None:
+    async with bedside() as beside:
+        alarm = beside.alarm("it")
+        for seconds in (2.0, 6.0):
+            beside.set(alarm, seconds)
+            await anyio.sleep(4)
+        assert beside.rang == [("it", 2.0), ("it", 6.0)]
