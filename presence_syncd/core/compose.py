@@ -55,9 +55,8 @@ def wanted(status: Status, rules: Rules) -> Status:
 
 def next_fade(view: View, rules: Rules, now: float) -> float | None:
     """When the next fade of a word has lasted long enough to count; None if none is waiting."""
-    words = (entry.word for entry in view.entries.values() if entry.word and entry.word.faded)
-    due = [word.faded_at + rules.settle_fade for word in words]
-    return min((at for at in due if at > now), default=None)
+    faded = [entry.word for entry in view.entries.values() if entry.word and entry.word.faded]
+    return min((at for word in faded if (at := word.faded_at + rules.settle_fade) > now), default=None)
 
 
 def _latest(words: dict[str, Word], _rules: Rules, _now: float) -> str:

@@ -6,7 +6,6 @@ wake-up changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
 
 from presence_syncd.core.compose import Composed, compose, next_fade, wanted
@@ -126,7 +125,12 @@ def reconcile_to(
     note = composed.note if sink.notes else None
     entry = view.entries.get(sink.domain, Entry())
     case = _Case(view, sink, rules, now, entry, composed, status, sink.vocabulary.word_for(status), note)
-    return _by(turn, next(filter(None, (question(case) for question in _QUESTIONS))))
+    return _by(turn, _answer(case))
+
+
+def _answer(case: _Case) -> Decision:
+    """Ask one question after the other; the first answer is the decision."""
+    return _nothing_to_say(case) or _own_word(case) or _published(case) or _already_shown(case) or _to_write(case)
 
 
 def _is_blocked(view: View, sink: Sink, rules: Rules, now: float) -> Decision | None:
@@ -302,16 +306,6 @@ def _change(case: _Case, reason: Reason) -> Decision:
     return case.write(reason)
 
 
-_QUESTIONS: tuple[Callable[[_Case], Decision | None], ...] = (
-    _nothing_to_say,
-    _own_word,
-    _published,
-    _already_shown,
-    _to_write,
-)
-"""Asked in this order; the first answer is the decision."""
-
-
 def is_proven(view: View, composed: Composed, domain: str, rules: Rules, now: float) -> bool:
     """Whether what we are about to keep showing in `domain` is still true.
 
@@ -340,5 +334,7 @@ def _by(turn: float | None, decision: Decision) -> Decision:
     return decision if at == decision.requeue_at else replace(decision, requeue_at=at)
 
 
-def _earlier(*times: float | None) -> float | None:
-    return min((at for at in times if at is not None), default=None)
+def _earlier(one: float | None, other: float | None) -> float | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)

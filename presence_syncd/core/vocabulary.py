@@ -35,7 +35,8 @@ class Vocabulary(Value, frozen=True):
 
     def word_for(self, status: Status) -> str | None:
         """Find the word that says `status`, giving up details the service does not know; None if there is none."""
-        return next((self.words[s] for s in _less_and_less(status) if s in self.words), None)
+        word = self.words.get(status)  # as a rule it is there
+        return word or next((self.words[s] for s in _less_and_less(status) if s in self.words), None)
 
     def is_echo(self, word: str, shown: Status) -> bool:
         """Whether `shown` is what a service shows after `word` was written to it."""
