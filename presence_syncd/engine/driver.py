@@ -49,6 +49,8 @@ from presence_syncd.metrics import Metrics
 
 T = TypeVar("T")
 Revealer = Callable[[SecretRef], Awaitable[Secret]]
+Part = tuple[Request, Token | None]
+"""A request that may ride in an envelope, and what it bears if it goes alone."""
 
 
 class Place(Protocol):
@@ -188,13 +190,15 @@ class Driver:
             run.witness.check()
         if request.realm is None:
             return await self._send(request, run)
-        token = await self._admitted(self.tokens.present(run.holder, request.realm), request.realm, run)
-        reply = await self._send(_bearing(request, token), run)
+        token = self.tokens.at_hand(request.realm) or await self._admitted(
+            self.tokens.present(run.holder, request.realm), request.realm, run
+        )
+        reply = await self._send(request, run, token)
         if not run.holder.is_refusal(reply):
             return reply
         again = self.tokens.replaced(run.holder, request.realm, token, reply)
         token = await self._admitted(again, request.realm, run)
-        reply = await self._send(_bearing(request, token), run)
+        reply = await self._send(request, run, token)
         if run.holder.is_refusal(reply):
             raise AuthRejected(f"a fresh token is refused (HTTP {reply.status})", retry_after=60.0)
         return reply
@@ -213,20 +217,20 @@ class Driver:
         for waiter in self._turned_away.pop(realm, ()):
             waiter.try_now()
 
-    async def _send(self, request: Request, run: Run) -> Reply:
+    async def _send(self, request: Request, run: Run, token: Token | None = None) -> Reply:
         if request.batch and self.service.traits.batch_size > 1:
-            return await self._envelopes.send(request, run.urgency, vip=run.holder.vip)
+            return await self._envelopes.send((request, token), run.urgency, vip=run.holder.vip)
         if not run.paid:
             await self.budget.take(run.urgency, vip=run.holder.vip)
-        return await self._exchange(request, run)
+        return await self._exchange(_bearing(request, token), run)
 
-    async def _send_envelope(self, requests: list[Request], urgency: Urgency) -> list[Reply | None]:
-        """Send some requests that waited together: one alone as it is, several in an envelope."""
+    async def _send_envelope(self, parts: list[Part], urgency: Urgency) -> list[Reply | None]:
+        """Send some requests that waited together: one alone with its token, several in an envelope that bears one."""
         run = Run(self.service, urgency, paid=True)  # else it would wait again, behind those who came later
-        if len(requests) == 1:
-            return [await self._exchange(requests[0], run)]
-        bare = [replace(request, headers=_without_token(request)) for request in requests]
-        replies = await self._carry_out(self.service.batch(bare), run)
+        if len(parts) == 1:
+            return [await self._exchange(_bearing(*parts[0]), run)]
+        requests = [request for request, _ in parts]
+        replies = await self._carry_out(self.service.batch(requests), run)
         for request, reply in zip(requests, replies, strict=True):
             self._note(request, reply, reply.at - reply.started_at if reply else 0.0)
         return replies
@@ -311,10 +315,5 @@ async def _at_place(step: Step, place: Place) -> Any:
             return await place.woken(seconds)
 
 
-def _bearing(request: Request, token: Token) -> Request:
-    return replace(request, headers={**request.headers, **dict(token.headers)})
-
-
-def _without_token(request: Request) -> dict[str, str]:
-    """The headers of a part: the envelope bears the token."""
-    return {name: value for name, value in request.headers.items() if name.lower() != "authorization"}
+def _bearing(request: Request, token: Token | None) -> Request:
+    return request if token is None else replace(request, headers={**request.headers, **dict(token.headers)})

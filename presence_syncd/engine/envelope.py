@@ -11,22 +11,25 @@ from collections.abc import Awaitable, Callable
 from copy import copy
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Generic, TypeVar
 
 import anyio
 
-from presence_syncd.connectors.flow import Reply, Request
+from presence_syncd.connectors.flow import Reply
 from presence_syncd.engine.budget import Budget, Rank, Urgency
 from presence_syncd.errors import ServiceError, Unavailable
 
+P = TypeVar("P")
+"""What travels: to the envelopes it is all the same."""
 LANES = 8
 """Envelopes on their way at once; what comes while all are out gathers, and costs a part of a request each."""
 
 
 @dataclass(slots=True, eq=False)
-class _Part:
+class _Part(Generic[P]):
     """One request. It waits in the line, then travels, then is done; `turn` is its wait for the budget, if it leads."""
 
-    request: Request
+    request: P
     rank: Rank
     bell: anyio.Event = field(default_factory=anyio.Event)
     turn: anyio.CancelScope | None = None
@@ -56,19 +59,19 @@ class _Part:
         return self.reply
 
 
-SendTogether = Callable[[list[Request], Urgency], Awaitable[list[Reply | None]]]
+SendTogether = Callable[[list[P], Urgency], Awaitable[list[Reply | None]]]
 
 
-class Envelopes:
+class Envelopes(Generic[P]):
     """Gathers requests that wait. The first in line waits for the budget and takes along who came in the meantime."""
 
-    def __init__(self, size: int, budget: Budget, send_together: SendTogether) -> None:
+    def __init__(self, size: int, budget: Budget, send_together: SendTogether[P]) -> None:
         self._size, self._budget, self._send_together = size, budget, send_together
-        self._line: list[_Part] = []
+        self._line: list[_Part[P]] = []
         self._lanes = anyio.Semaphore(LANES, fast_acquire=True)
         self._numbers = count()
 
-    async def send(self, request: Request, urgency: Urgency, *, vip: bool = False) -> Reply:
+    async def send(self, request: P, urgency: Urgency, *, vip: bool = False) -> Reply:
         """Send one request, perhaps with others. Raises ServiceError; Unavailable if its part was not answered."""
         part = _Part(request, (urgency, not vip, next(self._numbers)))
         self._join(part)
@@ -82,17 +85,20 @@ class Envelopes:
             self._leave(part)
         return part.result()
 
-    def _join(self, part: _Part) -> None:
+    def _join(self, part: _Part[P]) -> None:
         """Stand in line, most urgent first; whoever led until now leaves that to a more urgent one."""
         before = self._line[0] if self._line else None
-        insort(self._line, part, key=lambda waiting: waiting.rank)
+        if before is None or self._line[-1].rank < part.rank:  # as a rule
+            self._line.append(part)
+        else:
+            insort(self._line, part, key=lambda waiting: waiting.rank)
         part.waits = True
         if before is not None and before is not self._line[0] and before.turn is not None:
             before.turn.cancel()
 
-    async def _lead(self, part: _Part) -> None:
+    async def _lead(self, part: _Part[P]) -> None:
         """Wait for a lane and for the budget, and go."""
-        group: list[_Part] = []
+        group: list[_Part[P]] = []
         with anyio.CancelScope() as part.turn:
             group = await self._group(part)
         part.turn = None
@@ -103,7 +109,7 @@ class Envelopes:
         finally:
             self._lanes.release()
 
-    async def _group(self, part: _Part) -> list[_Part]:
+    async def _group(self, part: _Part[P]) -> list[_Part[P]]:
         """Take a lane, and budget for each part that came in the meantime."""
         await self._lanes.acquire()
         paid = 0
@@ -119,7 +125,7 @@ class Envelopes:
             raise
         return self._depart(together)
 
-    def _depart(self, together: int) -> list[_Part]:
+    def _depart(self, together: int) -> list[_Part[P]]:
         group = self._line[:together]
         del self._line[:together]
         for member in group:
@@ -127,7 +133,7 @@ class Envelopes:
         self._wake_first()
         return group
 
-    async def _travel(self, group: list[_Part], leader: _Part) -> None:
+    async def _travel(self, group: list[_Part[P]], leader: _Part[P]) -> None:
         settled = group
         try:
             replies = await self._send_together([p.request for p in group], min(p.urgency for p in group))
@@ -145,13 +151,13 @@ class Envelopes:
                 member.done = True
                 member.bell.set()
 
-    def _return(self, members: list[_Part]) -> None:
+    def _return(self, members: list[_Part[P]]) -> None:
         """Only the leader was cancelled: let the others lead themselves. Writing a state twice does no harm."""
         for member in members:
             self._join(member)
         self._wake_first()
 
-    def _leave(self, part: _Part) -> None:
+    def _leave(self, part: _Part[P]) -> None:
         """Make room for the next when a waiting request was given up."""
         if part.waits:
             self._line.remove(part)

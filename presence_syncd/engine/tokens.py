@@ -97,14 +97,18 @@ class Tokens:
         self._run, self._clock, self._opens = run, clock, opens
         self._realms: dict[str, _Realm] = {}
 
+    def at_hand(self, name: str) -> Token | None:
+        """The token to use now, if nothing has to be done for it."""
+        realm = self._realms.get(name)
+        return None if realm is None or realm.is_due(self._clock.now()) else realm.token
+
     async def present(self, holder: Holder, name: str) -> Token:
         """The token to use now; a new one if it is due. An old one serves as long as it is good and none can be had."""
         realm = self._realms.setdefault(name, _Realm())
-        if realm.token is not None and not realm.is_due(self._clock.now()):
-            return realm.token
         async with realm.lock:
-            if realm.token is not None and not realm.is_due(self._clock.now()):
-                return realm.token
+            token = self.at_hand(name)
+            if token is not None:
+                return token
             try:
                 return await self._renew(realm, holder, name)
             except ServiceError:
