@@ -18,6 +18,8 @@ HIDDEN = frozenset(
     {"authorization", "token", "secret", "password", "assertion", "cookie", "note", "private_key", "body"}
 )
 """Keys whose values never reach a log."""
+PLAIN = (str, int, float, type(None))
+"""Values that hold nothing to be looked into."""
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -33,7 +35,7 @@ def _visible(key: str, value: Any) -> Any:
     """The value, or `***` in its place and in those of its parts that must not be seen."""
     if _is_hidden(key) or type(value).__name__ == "Secret":
         return "***"
-    if isinstance(value, str | int | float | None):
+    if isinstance(value, PLAIN):
         return value
     if isinstance(value, Mapping):
         return {name: _visible(str(name), part) for name, part in value.items()}

@@ -63,7 +63,7 @@ class Carrier(httpx.AsyncBaseTransport):
                 allow_redirects=False,
                 proxy=self._proxy,
             )
-        return httpx.Response(answer.status, headers=answer.raw_headers, stream=_Body(answer))
+        return httpx.Response(answer.status, headers=answer.raw_headers, stream=_body(answer))
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -98,6 +98,14 @@ class Carrier(httpx.AsyncBaseTransport):
         if self._other is None:
             self._other = httpx.AsyncHTTPTransport(verify=self._trust, limits=self._limits, proxy=self._proxy)
         return self._other
+
+
+def _body(answer: aiohttp.ClientResponse) -> httpx.ByteStream | _Body:
+    """What has come of an answer, if that is all and its connection is free again; else its body as it comes."""
+    content = answer.content
+    if answer.connection is None and content.is_eof() and content.exception() is None:
+        return httpx.ByteStream(content.read_nowait())
+    return _Body(answer)
 
 
 class _Body(httpx.AsyncByteStream):

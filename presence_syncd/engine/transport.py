@@ -106,11 +106,9 @@ class Transport:
             return self._places.acquire_nowait()
         except anyio.WouldBlock:
             pass
-        try:
-            with anyio.fail_after(QUEUE):
-                await self._places.acquire()
-        except TimeoutError as error:
-            raise Unavailable(f"{AT_ONCE} requests are under way, and there was no place within {QUEUE:g} s") from error
+        with anyio.move_on_after(QUEUE):
+            return await self._places.acquire()
+        raise Unavailable(f"{AT_ONCE} requests are under way, and there was no place within {QUEUE:g} s")
 
     async def _send(self, carry: Carry, request: Request, scope: anyio.CancelScope | None = None) -> Reply:
         started_at = self._clock.now()
@@ -150,9 +148,13 @@ class Transport:
         """Send, and read the whole answer."""
         answer = await carry(request)
         headers = tuple((_name(name), value.decode("latin-1")) for name, value in answer.headers.raw)
+        body = _Body(_first(headers, "content-encoding"), request.max_body)
+        if isinstance(answer.stream, httpx.ByteStream):  # all of it has come already
+            for chunk in answer.stream:
+                body.add(chunk)
+            return answer.status_code, headers, body.whole()
         stream = cast("httpx.AsyncByteStream", answer.stream)
         try:
-            body = _Body(_first(headers, "content-encoding"), request.max_body)
             pieces = cast("AsyncGenerator[bytes, None]", aiter(stream))
             async with aclosing(pieces) as chunks:  # else a body given up half-way stays open until it is collected
                 async for chunk in chunks:

@@ -13,7 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from presence_syncd.connectors.connector import Publish, Published
 from presence_syncd.connectors.upkeep import LATEST, MARGIN, SOONEST
 from presence_syncd.core.change import of_status
-from presence_syncd.core.compose import compose
+from presence_syncd.core.compose import Composed, compose
 from presence_syncd.core.publication import Accepted, accept, begin, fail, freeze, take_back
 from presence_syncd.core.reconcile import Decision, Reason
 from presence_syncd.engine.board import Board
@@ -145,26 +145,26 @@ class Writing:
         if decision.reason is Reason.REFRESH:
             link.log.debug("refreshed", word=decision.word, change=change)
             return
-        source = self._source(now)
-        link.log.info("published", word=decision.word, reason=str(decision.reason), source=source, change=change)
-        if decision.reason is Reason.CHANGE:
-            self._time(link, source, now)
-
-    def _source(self, now: float) -> str:
-        """The service whose word counts now, or `pin`."""
         composed = compose(self._board.view, self._board.rules, now)
+        source = self._source(composed)
+        link.log.info("published", word=decision.word, reason=str(decision.reason), source=source, change=change)
+        if decision.reason is Reason.CHANGE and composed is not None:
+            self._time(link, source, composed, now)
+
+    def _source(self, composed: Composed | None) -> str:
+        """The service whose word counts now, or `pin`."""
         return next((p.service for p in self._links if composed and p.domain == composed.domain), "pin")
 
-    def _time(self, link: Placed, source: str, now: float) -> None:
+    def _time(self, link: Placed, source: str, composed: Composed, now: float) -> None:
         """Measure how long a word took to get there: one that was said while we listened and were free to write."""
         view = self._board.view
-        composed = compose(view, self._board.rules, now)
-        word = view.entries[composed.domain].word if composed and composed.domain else None
-        change = of_status(self._account, view, composed)
-        if word is None or word.initial or word.at <= self._held_at or self._timed.get(link.service) == change:
+        word = view.entries[composed.domain].word if composed.domain else None
+        if word is None or word.initial or word.at <= self._held_at:
             return
-        self._timed[link.service] = change
-        self._metrics.propagation.labels(source, link.service).observe(max(0.0, now - word.at))
+        change = of_status(self._account, view, composed)
+        if self._timed.get(link.service) != change:
+            self._timed[link.service] = change
+            self._metrics.propagation.labels(source, link.service).observe(max(0.0, now - word.at))
 
     def _tell_failed(self, link: Placed, decision: Decision, error: ServiceError) -> None:
         kind, change = type(error).__name__, self._change(link)
