@@ -148,6 +148,51 @@ async def test_while_a_write_is_out_nothing_else_is_written_there_and_the_latest
         assert len(right.written) <= 3
 
 
+def _stand_ins() -> int:
+    """Tasks that decide for an account whose own one is busy writing."""
+    return sum("_stand_in" in (task.name or "") for task in anyio.get_running_tasks())
+
+
+async def test_while_one_desk_is_slow_changes_go_to_the_others_and_no_task_is_left_over() -> None:
+    left, right = _desks()
+    third = Desk()
+    async with engine({"right": right, "left": left, "third": third}) as running:
+        account = _account(running, DeskService("right"), DeskService("left"), DeskService("third"))
+        running.tasks.start_soon(account.run)
+        await anyio.sleep(10)
+        right.faults.add(Answer(200, method="PUT", delay=12.0, apply=True))
+        for word in ("Busy", "Away", "DND"):
+            left.shown["ann"] = word
+            await anyio.sleep(3.5)
+            assert third.shown["ann"] == word
+        assert account.links[0].writing
+        assert _stand_ins() == 1
+        await anyio.sleep(30)
+        assert right.shown["ann"] == "DND"
+        assert _stand_ins() == 0
+
+
+async def test_a_deadline_that_comes_while_a_desk_is_slow_is_kept() -> None:
+    left, right = _desks()
+    slow = Desk()
+    async with engine({"slow": slow, "left": left, "right": right}) as running:
+        seldom = DeskService("slow", replace(TRAITS, poll_every=60.0))  # else its readings would ring the bell
+        drivers = [running.driver(service) for service in (seldom, DeskService("left"), DeskService("right"))]
+        account = running.account("ann", drivers, Rules(settle=20.0))
+        running.tasks.start_soon(account.run)
+        await anyio.sleep(60)
+        slow.shown["ann"] = "Busy"
+        with anyio.fail_after(70):
+            while right.shown["ann"] != "Busy":  # noqa: ASYNC110  # nobody rings for it
+                await anyio.sleep(0.1)
+        await anyio.sleep(15)
+        slow.faults.add(Answer(200, method="PUT", delay=12.0, apply=True))
+        left.shown["ann"] = "Away"
+        await anyio.sleep(9)
+        assert account.links[0].writing
+        assert right.shown["ann"] == "Away"  # which had to settle first, since it was written before
+
+
 async def test_a_lease_is_renewed_before_it_ends_with_jitter_while_it_is_true() -> None:
     left, right = _desks()
     async with engine({"left": left, "right": right}) as running:
