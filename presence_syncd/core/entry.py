@@ -107,6 +107,11 @@ class Publication(Value, frozen=True):
         """Whether what is shown can be because of this: it stands, or it may still come late."""
         return not (self.overridden or self.taken_back) or self.is_awaited(now) or now < self.late_until
 
+    @property
+    def gone_by(self) -> float:
+        """When it is in sight at the latest, if it comes at all; one that stands no more is out of sight by then."""
+        return max(self.visible_by, self.late_until)
+
     def is_over(self, now: float) -> bool:
         """Whether we have signed out so long ago that it cannot be shown any more, but for what it faded to."""
         return self.left_until is not None and now >= self.left_until
@@ -159,7 +164,7 @@ class Entry(Value, frozen=True):
     def publications(self, now: float) -> tuple[Publication, ...]:
         """Those that may matter: the present one first, then earlier ones that are not overdue."""
         present = (self.publication,) if self.publication else ()
-        return present + tuple(p for p in self.earlier if now < max(p.visible_by, p.late_until))
+        return present + tuple(p for p in self.earlier if now < p.gone_by)
 
     def may_cause(self, publication: Publication, now: float) -> bool:
         """Whether what is shown now can be because of a publication."""
@@ -173,8 +178,7 @@ class Entry(Value, frozen=True):
         if publication.left_until is not None:
             return False
         unseen = publication.accepted_at is None and publication.confirmed_at is None
-        too_late = max(publication.visible_by, publication.late_until)
-        return publication.failed and unseen and self.shown_from >= too_late
+        return publication.failed and unseen and self.shown_from >= publication.gone_by
 
     def is_off_work_of_ours(self) -> bool:
         """Whether what shows as gone is our word, which no client ends by coming: what follows is no fade's end."""

@@ -21,8 +21,14 @@ from presence_syncd.core.entry import (
     with_fade,
     without_fade,
 )
-from presence_syncd.core.presence import Status
-from presence_syncd.core.revealed import is_brought_back, is_by_signing_in, is_revealed, is_what_was_left
+from presence_syncd.core.presence import OFFLINE, Status
+from presence_syncd.core.revealed import (
+    is_brought_back,
+    is_by_signing_in,
+    is_revealed,
+    is_what_was_left,
+    passing,
+)
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Direction, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
@@ -67,7 +73,8 @@ def _kind(entry: Entry, seen: Observation, planned: str | None, vocabulary: Voca
     status, ours = seen.status, entry.publications(seen.at)
     may_show = [p for p in ours if entry.may_cause(p, seen.at)]
     if status == entry.shown:
-        return Kind.OWN if _is_chosen_again(entry, seen, vocabulary) else Kind.SAME
+        is_own = _is_chosen_again(entry, seen, vocabulary) or _has_stayed(entry, seen, vocabulary)
+        return Kind.OWN if is_own else Kind.SAME
     if _is_old_value(entry, seen):
         return Kind.STALE
     if any(_says(p, status, vocabulary, seen.at) for p in may_show):
@@ -126,6 +133,12 @@ def _is_chosen_again(entry: Entry, seen: Observation, vocabulary: Vocabulary) ->
     )
 
 
+def _has_stayed(entry: Entry, seen: Observation, vocabulary: Vocabulary) -> bool:
+    """Whether it was taken for writes of ours that stand no more, and is still shown when none of them can be."""
+    ours = passing(entry, vocabulary)
+    return bool(ours) and all(seen.at >= p.gone_by for p in ours)
+
+
 def _said_elsewhere(view: View, domain: str, rules: Rules, now: float) -> Composed | None:
     """What we would have this domain show, unless that comes from this very domain."""
     composed = compose(view, rules, now)
@@ -156,11 +169,12 @@ def _show(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary) -
     mine = not seen.status.is_absent and _is_mine(entry, seen, kind, vocabulary)
     mine = mine or _is_ours_by_now(entry.publication, publication)
     earlier = entry.still_out(seen.at) if confirmed else entry.publications(seen.at)[bool(entry.publication) :]
+    earlier = tuple(p for p in earlier if not _is_seen_to_be_over(p, seen, vocabulary))
     return replace(
         entry,
         shown=seen.status,
         raw=seen.raw,
-        shown_at=entry.shown_at if kind is Kind.SAME else seen.at,
+        shown_at=entry.shown_at if kind is Kind.SAME or _has_stayed(entry, seen, vocabulary) else seen.at,
         shown_from=max(entry.shown_from, seen.started_at),
         order=seen.order if seen.order is not None else entry.order,
         live_at=seen.at,
@@ -172,9 +186,20 @@ def _show(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary) -
     )
 
 
+def _is_seen_to_be_over(publication: Publication, seen: Observation, vocabulary: Vocabulary) -> bool:
+    """Whether a session that we ended cannot show any more: nobody is shown, and not because it was not yet in sight.
+
+    Off work may be chosen over a session, and a word that nothing outranks waits beneath for a client.
+    """
+    is_ended = publication.taken_back and publication.expires_at is not None
+    if not is_ended or seen.status != OFFLINE or publication.written in vocabulary.top:
+        return False
+    return publication.confirmed_at is not None or is_older(publication.version, seen.order)
+
+
 def _left(entry: Entry) -> Status | None:
-    """What we wrote, and was shown until no client was left to show it."""
-    return entry.shown if entry.mine else entry.left
+    """What we wrote, and did not take back, and was shown until no client was left to show it."""
+    return entry.shown if entry.mine and entry.publication else entry.left
 
 
 def _is_mine(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary) -> bool:
@@ -228,7 +253,7 @@ def _heed(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary, s
     if kind is Kind.OWN and first:
         return replace(entry, word=Word(seen.status, min(seen.changed_at or start, seen.at), initial=True))
     if kind is Kind.OWN:
-        return replace(entry, word=Word(seen.status, seen.at), answers=_answers(entry, seen.at))
+        return replace(entry, word=Word(seen.status, entry.shown_at), answers=_answers(entry, seen.at))
     if kind is not Kind.DECAY or entry.word is None or entry.mine:
         return entry
     return replace(entry, word=_faded(entry.word, seen, vocabulary))

@@ -11,6 +11,7 @@ from enum import StrEnum
 from presence_syncd.core.compose import Composed, compose, next_fade, wanted
 from presence_syncd.core.entry import IN_SIGHT, PRESENT, Entry, Publication
 from presence_syncd.core.presence import Availability, Status
+from presence_syncd.core.revealed import passing
 from presence_syncd.core.values import Value, replace
 from presence_syncd.core.view import Direction, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
@@ -161,7 +162,11 @@ def _nothing_to_say(case: _Case) -> Decision | None:
 
 def _own_word(case: _Case) -> Decision | None:
     """The status comes from here and is shown here: only our own old lease may be in the way."""
-    if case.composed.domain != case.sink.domain or case.entry.mine or case.entry.is_off_work_of_ours():
+    if case.composed.domain != case.sink.domain:
+        return None
+    if passing(case.entry, case.sink.vocabulary):
+        return Decision(Reason.CONFIRMING)  # if it stays, the person has said it since; to write would hide that
+    if case.entry.mine or case.entry.is_off_work_of_ours():
         return None
     if case.publication and case.publication.restores and not case.publication.overridden:
         return None  # what shows is held up by us, though it is the person's

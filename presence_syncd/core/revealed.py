@@ -58,3 +58,19 @@ def is_brought_back(entry: Entry, seen: Observation) -> bool:
     ours, is_gone = entry.publication, entry.shown is not None and entry.shown.is_absent
     awaited = ours is not None and ours.holds(seen.at) and ours.is_awaited(seen.at)
     return is_gone and awaited and seen.status == entry.beneath
+
+
+def passing(entry: Entry, vocabulary: Vocabulary) -> tuple[Publication, ...]:
+    """Writes of ours that what is shown is taken for, though none of them stands: it passes, or the person says so.
+
+    All of them were replaced, or taken back; each may be in sight as late as `Publication.gone_by`.
+    """
+    shown = entry.shown
+    if shown is None or not entry.mine or entry.publication is not None:
+        return ()
+    return tuple(p for p in entry.earlier if _looks_like(p, shown, vocabulary))
+
+
+def _looks_like(publication: Publication, shown: Status, vocabulary: Vocabulary) -> bool:
+    is_like_it = vocabulary.is_echo(publication.written, shown) or shown == publication.returned
+    return is_like_it or vocabulary.is_faded_echo(publication.written, shown)

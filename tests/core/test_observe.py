@@ -494,6 +494,43 @@ def test_a_retracted_write_that_was_seen_does_not_come_again() -> None:
     assert desk.see("teams", "busy", 25) is Kind.OWN
 
 
+@pytest.mark.parametrize(
+    ("link", "gone", "order", "kind"),
+    [
+        ("session", "offline", "2", Kind.OWN),
+        ("session", "offline", "1", Kind.ECHO),  # no news since the write, which may not be in sight yet
+        ("session", "offline/off-work", "2", Kind.ECHO),  # chosen over a session that may still be there
+        ("session", "away", "2", Kind.ECHO),
+        ("teams", "offline", "2", Kind.ECHO),  # a chosen word waits beneath for a client
+    ],
+)
+def test_a_session_that_ended_does_not_explain_what_shows_after_nobody_was_shown(
+    link: str, gone: str, order: str, kind: Kind
+) -> None:
+    desk = Desk("skype", link)
+    desk.start(skype="away")
+    desk.see(link, "brb", 1, order="1")
+    desk.see("skype", "busy" if link == "teams" else "busy/call", 10)
+    desk.write(link, 10, refresh_in=200, expires_in=300)
+    desk.see("skype", "dnd", 29)
+    desk.take_back(link, 30)
+    desk.see(link, gone, 40, order=order)
+    said = "busy" if link == "teams" else "busy/call"
+    assert desk.see(link, said, 50, order="3") is kind
+
+
+def test_a_session_that_was_seen_is_over_when_nobody_is_shown_after_its_end() -> None:
+    desk = Desk("skype", "session")
+    desk.start(skype="away", session="offline")
+    desk.see("skype", "busy/call", 10)
+    desk.write("session", 10, refresh_in=200, expires_in=300)
+    desk.see("session", "busy/call", 11)
+    desk.see("skype", "dnd", 29)
+    desk.take_back("session", 30)
+    desk.see("session", "offline", 40)
+    assert desk.see("session", "busy/call", 50) is Kind.OWN
+
+
 def test_after_a_word_what_a_retracted_lease_hid_is_a_word_too() -> None:
     desk = Desk("skype", "teams")
     desk.start(skype="available", teams="brb")

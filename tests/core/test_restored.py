@@ -82,3 +82,38 @@ def test_off_work_of_ours_that_crossed_with_the_persons_own_word_is_taken_back()
     assert desk.writing(16)["symphony"] == "BUSY"
     desk.write("symphony", 16, shown="busy")
     assert desk.why("symphony", 20) is Reason.IN_SYNC
+
+
+def hung_up() -> Desk:
+    """In a call, Available from elsewhere hidden beneath it; in another call, so it was taken back; Available shows."""
+    desk = Desk("session", "skype")
+    desk.sink("session", leased=True)
+    desk.start(skype="away", session="busy/call")
+    desk.see("skype", "available", 10)
+    desk.write("session", 10, refresh_in=200, expires_in=300)
+    assert desk.see("session", "busy/conference", 20) is Kind.OWN
+    desk.take_back("session", 25)
+    assert desk.see("session", "available", 30) is Kind.ECHO
+    return desk
+
+
+def test_a_call_is_not_put_back_over_what_may_be_the_persons_own_doing() -> None:
+    """Nobody could tell any more that they have hung up, and they would be in a call for ever."""
+    desk = hung_up()
+    for at in (31.0, 84.0, 86.0):  # before and after the write that was taken back can be in sight
+        assert desk.why("session", at) is Reason.CONFIRMING
+
+
+def test_what_stays_when_no_write_of_ours_can_show_any_more_the_person_said_when_it_came() -> None:
+    desk = hung_up()
+    assert desk.see("session", "available", 84) is Kind.SAME
+    assert desk.see("session", "available", 86) is Kind.OWN
+    assert desk.word("session").at == 30
+    assert desk.why("session", 87) is Reason.OWN_WORD
+
+
+def test_what_passes_as_a_write_of_ours_would_was_nobodys_word() -> None:
+    desk = hung_up()
+    assert desk.see("session", "busy/conference", 40) is not Kind.STALE
+    assert desk.composed(41).status.activity == "conference"
+    assert desk.why("session", 41) is Reason.OWN_WORD
