@@ -40,7 +40,12 @@ class ConfigError(PresenceSyncError):
 
 
 class ServiceError(PresenceSyncError):
-    """A service, or the way to it, did not do what was asked. `retry_after` is in seconds, None if not said."""
+    """A service, or the way to it, did not do what was asked. `retry_after` is in seconds, None if not said.
+
+    `settled`: the service answered that it will not do it, so that it does not do it later either.
+    """
+
+    settled = False
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -50,16 +55,20 @@ class ServiceError(PresenceSyncError):
 class RateLimited(ServiceError):
     """The service asks for fewer requests. Wait `retry_after`, then decide again; never replay the old decision."""
 
+    settled = True
+
 
 class Unavailable(ServiceError):
-    """The service, or the network to it, is in trouble. Whether a write was applied is not known.
+    """The service, or the network to it, is in trouble. Whether a write was applied is not known, unless it is settled.
 
     `lived` is how many seconds a request had been under way when its connection failed; None if there was an answer.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None, lived: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, lived: float | None = None, settled: bool = False
+    ) -> None:
         super().__init__(message, retry_after=retry_after)
-        self.lived = lived
+        self.lived, self.settled = lived, settled
 
 
 class RemoteProtocolError(ServiceError):
@@ -77,6 +86,8 @@ class Rejected(ServiceError):
     changes or a slow probe is due.
     """
 
+    settled = True
+
     def __init__(self, message: str, *, status: int = 0, retry_after: float | None = None) -> None:
         super().__init__(message, retry_after=retry_after)
         self.status = status
@@ -87,3 +98,5 @@ class AuthRejected(ServiceError):
 
     `retry_after` None means: no probe by itself, a person must act (an account lock-out would follow).
     """
+
+    settled = True

@@ -190,6 +190,10 @@ def json_body(value: object) -> bytes:
         return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
 
 
+SETTLED = frozenset({423, 425, 500, 503, 509})
+"""Failures told by the service itself, which then does nothing more (RFC 9110 §15.6); gateways only gave up waiting."""
+
+
 def expect(reply: Reply, *statuses: int) -> Reply:
     """Return the reply if its status is one of `statuses`; raise what the status means otherwise.
 
@@ -202,7 +206,7 @@ def expect(reply: Reply, *statuses: int) -> Reply:
     if reply.status == 429:
         raise RateLimited(said, retry_after=retry_after(reply))
     if reply.status in (408, 423, 425) or reply.status >= 500:
-        raise Unavailable(said, retry_after=retry_after(reply))
+        raise Unavailable(said, retry_after=retry_after(reply), settled=reply.status in SETTLED)
     if reply.status == 401:
         raise AuthRejected(said, retry_after=900.0)
     if 400 <= reply.status < 500:

@@ -67,11 +67,11 @@ class Publication(Value, frozen=True):
 
     `substitute` is what was written where the service refused `word` itself. `before` holds what the service may still
     show instead of it until `visible_by`. `accepted_at` is None while the request is out or after it failed;
-    `confirmed_at` None until it was read back. A try of unknown outcome may be done as late as `late_until`. A lease
-    has an `expires_at`. `version` is the service's version of what was there before. `overridden`: the person said
-    something else after it was noted; `taken_back`: we withdrew it; `left_until`: we signed out, and if that was not
-    heard it is over by then; `restores`: it only says again what the person said in this very place, as after a pin,
-    and what it shows is theirs. `change` names what it was written for.
+    `confirmed_at` None until it was read back. A try of unknown outcome may be done as late as `late_until`, one that
+    failed for good (`settled`) is not. A lease has an `expires_at`. `version` is the service's of what was there
+    before. `overridden`: the person said something else after it was noted; `taken_back`: we withdrew it; `left_until`:
+    we signed out, and if that was not heard it is over by then; `restores`: it only says again what the person said in
+    this very place, as after a pin, and what it shows is theirs. `change` names what it was written for.
     """
 
     word: str
@@ -92,6 +92,7 @@ class Publication(Value, frozen=True):
     attempt: int = 0
     rewrites: int = 0
     failed: bool = False
+    settled: bool = False
     overridden: bool = False
     taken_back: bool = False
     left_until: float | None = None

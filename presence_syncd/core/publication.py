@@ -72,7 +72,7 @@ def begin(
 
 def _given_up(publication: Publication | None) -> Publication | None:
     """A write of unknown outcome that is not waited for any longer: it may still be done."""
-    if publication is None or publication.accepted_at is not None:
+    if publication is None or publication.accepted_at is not None or publication.settled:
         return publication
     return replace(publication, late_until=max(publication.late_until, publication.visible_by))
 
@@ -132,12 +132,12 @@ def _shows(entry: Entry, publication: Publication, shown: Status, now: float) ->
     )
 
 
-def fail(view: View, domain: str) -> View:
-    """The write did not come through; whether it was applied is not known."""
+def fail(view: View, domain: str, *, settled: bool = False) -> View:
+    """The write did not come through: whether it was applied is not known, nor if it will be, unless it is `settled`."""
     entry = view.entries[domain]
     if entry.publication is None or entry.publication.accepted_at is not None:
         return view
-    failed = replace(entry.publication, failed=True)
+    failed = replace(entry.publication, failed=True, settled=settled)
     return view.put(domain, replace(entry, publication=_given_up(failed)))
 
 

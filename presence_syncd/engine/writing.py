@@ -60,7 +60,7 @@ class Writing:
             link.trouble.ends()
             outcome = "accepted"
         except ServiceError as error:
-            self._board.view = fail(self._board.view, link.domain)
+            self._board.view = fail(self._board.view, link.domain, settled=error.settled)
             self._tell_failed(link, decision, error)
             outcome = type(error).__name__
         finally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from presence_syncd.core.entry import Entry, Kind
 from presence_syncd.core.presence import AVAILABLE, AWAY, BRB, BUSY
 from presence_syncd.core.publication import KEPT, Accepted, accept, begin, fail, leave, take_back
@@ -271,3 +273,19 @@ def test_a_retracted_write_may_show_for_a_while_from_then() -> None:
     desk.write("symphony", 10)
     desk.take_back("symphony", 200)
     assert desk.entry("symphony").earlier[0].visible_by == 260
+
+
+@pytest.mark.parametrize(("settled", "kind"), [(True, Kind.OWN), (False, Kind.ECHO)])
+def test_a_try_that_the_service_itself_refused_explains_no_word_later(*, settled: bool, kind: Kind) -> None:
+    """A gateway that gave up waiting may still let it through; a service that said no does not."""
+    desk = Desk("teams", "symphony")
+    desk.start(teams="away", symphony="away")
+    desk.see("symphony", "busy", 10)
+    desk.begin("teams", 10)
+    desk.fail("teams", settled=settled)
+    desk.write("teams", 12)
+    desk.see("teams", "busy", 15)
+    desk.see("symphony", "brb", 20)
+    desk.write("teams", 20)
+    desk.see("teams", "brb", 25)
+    assert desk.see("teams", "busy", 40) is kind

@@ -55,6 +55,7 @@ class Desk(ABC):
     def __init__(self, folder: Path, people: tuple[str, ...]) -> None:
         self.folder, self.people = folder, people
         self.seats: dict[str, bool] = {}
+        self.spoken: dict[str, Status] = {}
 
     @abstractmethod
     def table(self) -> dict[str, Any]:
@@ -93,8 +94,14 @@ class Desk(ABC):
         return self.words.get(word.rpartition(" ")[2])
 
     def wakes_as(self, person: str) -> Status | None:
-        """What shows as soon as an idle person types again, so that to choose it says nothing more (mapping §1)."""
-        return self.shown(person).awake if self.seats.get(person) is False else None
+        """What shows as soon as an idle person types again, so that to choose it says nothing more (mapping §1).
+
+        Away that was chosen cannot be told from idling: to choose again what was chosen before it says no more either.
+        """
+        shown = self.shown(person)
+        if shown == AWAY:
+            return self.spoken.get(person)
+        return shown.awake if self.seats.get(person) is False else None
 
     def is_hidden(self, person: str, status: Status) -> bool:
         """Whether nobody could tell that the person says `status` here now: it shows, or the service does such things."""
@@ -114,6 +121,8 @@ class Desk(ABC):
         """Choose a word; noted."""
         if self.seats.get(person) is not True:
             self.change(person, True)
+        if self.words[word] != AWAY:
+            self.spoken[person] = self.words[word]
         self.say(person, word)
 
     def hang_up(self, person: str) -> None:
@@ -327,7 +336,7 @@ class SymphonyDesk(Desk):
     def wakes_as(self, person: str) -> Status | None:
         """The category lies beneath."""
         category = meanings.SYMPHONY_READS[self.emulator.people[self.id(person)].category]
-        return category if self.seats.get(person) is False else None
+        return category if self.seats.get(person) is False else super().wakes_as(person)
 
     def written(self, write: Any) -> tuple[str, str]:
         """A category set through the API."""

@@ -174,11 +174,11 @@ class Episode:
 
     async def _paused(self, person: str, seconds: float) -> None:
         world = self.world
-        if person in world.facts.silenced and world.facts.silenced[person][-1][1] == float("inf"):
+        if self._is_silent(person):
             return
         await world.tell(person, "pause")
         account = world.daemon.tasks.get(person) if world.daemon else None
-        if account is None or not account.board.view.paused:
+        if account is None or not account.board.view.paused or self._is_silent(person):
             return
         spans = world.facts.silenced.setdefault(person, [])
         spans.append((world.now(), float("inf")))
@@ -186,10 +186,15 @@ class Episode:
         self._speaks(person)
         await world.tell(person, "resume")
 
+    def _is_silent(self, person: str) -> bool:
+        """Whether the account is paused, or left out of the configuration, just now."""
+        spans = self.world.facts.silenced.get(person, [])
+        return bool(spans) and spans[-1][1] == float("inf")
+
     def _speaks(self, person: str) -> None:
         """From now on the account may be written again."""
-        spans = self.world.facts.silenced.get(person, [])
-        if spans and spans[-1][1] == float("inf"):
+        if self._is_silent(person):
+            spans = self.world.facts.silenced[person]
             spans[-1] = (spans[-1][0], self.world.now())
 
     async def _edited(self, person: str, fault: Fault) -> None:
