@@ -133,7 +133,7 @@ def _shows(entry: Entry, publication: Publication, shown: Status, now: float) ->
 
 
 def fail(view: View, domain: str, *, settled: bool = False) -> View:
-    """The write did not come through: whether it was applied is not known, nor if it will be, unless it is `settled`."""
+    """The write did not come through. Whether it was, or will be, applied is not known, unless that is `settled`."""
     entry = view.entries[domain]
     if entry.publication is None or entry.publication.accepted_at is not None:
         return view
