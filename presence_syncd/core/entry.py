@@ -195,17 +195,31 @@ class Entry(Value, frozen=True):
     def is_proof(self, now: float, evidence: float) -> bool:
         """Whether it proves that the person is there: a live feed shows a state that is theirs, and not idle.
 
-        What not every service lets fade (busy chosen in Teams, do not disturb, a meeting) proves it no longer than the
-        word itself is fresh.
+        What not every service lets fade (busy chosen in Teams, do not disturb, a meeting), and what is theirs but was
+        put back by us, proves it no longer than the word itself is fresh.
         """
         shown = self.shown
         if shown is None or self.mine or shown.idle or shown.availability not in PRESENT:
             return False
         if self.word is not None and self.word.faded is not None:  # we put back awake, after a pin, what had faded
             return False
-        fades = shown.availability is Availability.AVAILABLE
+        fades = shown.availability is Availability.AVAILABLE and not self._is_put_back()
         said = self.word is not None and now - self.word.at <= evidence
         return (fades or said) and self.is_live(now, evidence)
+
+    def _is_put_back(self) -> bool:
+        """Whether we said their word here again, and nothing moved since: what is ours may hide that they rest."""
+        p = self.publication
+        if p is None or not p.restores or p.overridden:
+            return False
+        return p.confirmed_at is None or self.shown_at <= p.confirmed_at
+
+    def has_come_back(self, seen: Status) -> bool:
+        """Whether the word we put back has faded since, and shows again: the person types, for we did nothing."""
+        p, word = self.publication, self.word
+        if p is None or not p.restores or p.confirmed_at is None or word is None or word.faded is None:
+            return False
+        return word.faded_at > p.confirmed_at and seen == word.status
 
     def is_live(self, now: float, evidence: float) -> bool:
         """Whether the feed was alive within the last `evidence` seconds."""

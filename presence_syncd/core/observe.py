@@ -254,6 +254,8 @@ def _heed(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary, s
         return replace(entry, word=Word(seen.status, min(seen.changed_at or start, seen.at), initial=True))
     if kind is Kind.OWN:
         return replace(entry, word=Word(seen.status, entry.shown_at), answers=_answers(entry, seen.at))
+    if kind is Kind.ECHO and entry.word is not None and entry.has_come_back(seen.status):
+        return replace(entry, word=without_fade(entry.word))
     if kind is not Kind.DECAY or entry.word is None or entry.mine:
         return entry
     return replace(entry, word=_faded(entry.word, seen, vocabulary))

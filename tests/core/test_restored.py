@@ -58,6 +58,44 @@ def test_what_had_faded_before_a_pin_and_is_written_back_awake_proves_nobody_the
     assert not is_proven(view, composed, "teams", RULES, START + 13)
 
 
+def is_proof(view: View, at: float) -> bool:
+    """Whether Symphony, whose feed is alive, proves the person there."""
+    return seen(view, AVAILABLE, at).entries["symphony"].is_proof(at, RULES.evidence)
+
+
+def test_what_is_written_back_proves_them_only_as_long_as_their_word_is_fresh() -> None:
+    """What lay over it may have hidden that they went to rest, and what we write may keep hiding it."""
+    fresh_until = START + RULES.evidence
+    assert is_proof(after_a_pin(), fresh_until)
+    assert not is_proof(after_a_pin(), fresh_until + 1)
+
+
+def test_written_back_and_not_seen_yet_it_proves_no_more() -> None:
+    view = seen(View({"symphony": Entry()}, START), AVAILABLE, START + 1)
+    view = begin(view, "symphony", "AVAILABLE", AVAILABLE, 45.0, START + 5, restores=True)
+    assert not is_proof(view, START + 1 + RULES.evidence)
+
+
+def test_who_rests_and_comes_back_after_it_was_written_back_is_proven_again() -> None:
+    view = seen(seen(after_a_pin(), AWAY, START + 400), AVAILABLE, START + 2000)
+    word = view.entries["symphony"].word
+    assert word is not None
+    assert word.faded is None
+    assert is_proof(view, START + 2060)
+
+
+def test_who_rested_before_it_was_written_back_has_not_come_back_with_it() -> None:
+    view = seen(after_a_pin(faded=AWAY), AVAILABLE, START + 12)
+    word = view.entries["symphony"].word
+    assert word is not None
+    assert word.faded == AWAY
+
+
+def test_the_word_they_say_after_it_was_written_back_proves_them_as_any_word() -> None:
+    view = seen(seen(after_a_pin(), BUSY, START + 400), AVAILABLE, START + 450)
+    assert is_proof(view, START + 450 + 2 * RULES.evidence)
+
+
 def test_read_back_after_something_else_was_shown_it_is_theirs_too() -> None:
     view = seen(seen(after_a_pin(), AWAY, START + 11), AVAILABLE, START + 12)
     assert not view.entries["symphony"].mine
