@@ -253,8 +253,10 @@ class Driver:
         held = self._polls[place] = Held()
         try:
             return await self.transport.hold(request, place.jar, held.scope)
-        except Unavailable as error:
-            raise held.error or error from None
+        except Unavailable:
+            if held.error is None:
+                raise
+            raise held.error from None
         finally:
             self._polls.pop(place, None)
 
