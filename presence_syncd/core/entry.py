@@ -71,7 +71,8 @@ class Publication(Value, frozen=True):
     failed for good (`settled`) is not. A lease has an `expires_at`. `version` is the service's of what was there
     before. `overridden`: the person said something else after it was noted; `taken_back`: we withdrew it; `left_until`:
     we signed out, and if that was not heard it is over by then; `restores`: it only says again what the person said in
-    this very place, as after a pin, and what it shows is theirs. `change` names what it was written for.
+    this very place, as after a pin, and what it shows is theirs; `hides_rest`: it shows although they rest. `change`
+    names what it was written for.
     """
 
     word: str
@@ -97,6 +98,7 @@ class Publication(Value, frozen=True):
     taken_back: bool = False
     left_until: float | None = None
     restores: bool = False
+    hides_rest: bool = True
     change: str = ""
 
     @property
@@ -210,7 +212,7 @@ class Entry(Value, frozen=True):
     def _is_put_back(self) -> bool:
         """Whether we said their word here again, and nothing moved since: what is ours may hide that they rest."""
         p = self.publication
-        if p is None or not p.restores or p.overridden:
+        if p is None or not p.restores or not p.hides_rest or p.overridden:
             return False
         return p.confirmed_at is None or self.shown_at <= p.confirmed_at
 

@@ -38,6 +38,7 @@ def begin(
     *,
     note: str | None = None,
     restores: bool = False,
+    hides_rest: bool = True,
     change: str = "",
 ) -> View:
     """Note that `word` is about to be written to say `status`, because of `change`."""
@@ -54,6 +55,7 @@ def begin(
         before=before | awaited.before if awaited else before,
         note=note,
         restores=restores,
+        hides_rest=hides_rest,
         change=change,
         version=awaited.version if awaited else entry.order,
         substitute=again.substitute if again else None,

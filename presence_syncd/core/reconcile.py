@@ -251,7 +251,7 @@ def _is_gone_since(case: _Case, published: Publication) -> bool:
 def _already_shown(case: _Case) -> Decision | None:
     """It shows without our doing: nothing to write, unless an old lease or note of ours is there or it would fade."""
     shown = case.entry.shown
-    if case.word is None or shown is None or case.note is not None or _is_in_the_way(case):
+    if case.word is None or shown is None or case.note is not None or _is_in_the_way(case, shown):
         return None
     vocabulary = case.sink.vocabulary
     if vocabulary.is_echo(case.word, shown) and not shown.is_absent:
@@ -275,12 +275,18 @@ def _is_own_faded(case: _Case, word: str, shown: Status) -> bool:
     return said and not case.entry.mine and vocabulary.is_faded_echo(word, shown)
 
 
-def _is_in_the_way(case: _Case) -> bool:
-    """Whether a lease of ours, or a write that may still be applied, says something else."""
+def _is_in_the_way(case: _Case, shown: Status) -> bool:
+    """Whether a lease of ours, what is left of one, or a write that may still be applied, says something else."""
     published = case.publication
     if published is None:
         return False
-    return published.holds(case.now) or published.is_awaited(case.now)
+    return published.holds(case.now) or published.is_awaited(case.now) or _is_left_of_ours(case, published, shown)
+
+
+def _is_left_of_ours(case: _Case, published: Publication, shown: Status) -> bool:
+    """Whether what shows is what a lease of ours has faded to, which ends by itself: nobody would be shown then."""
+    is_leased = published.expires_at is not None
+    return is_leased and case.entry.mine and case.sink.vocabulary.is_faded_echo(published.written, shown)
 
 
 def _is_proven(case: _Case) -> bool:

@@ -23,7 +23,8 @@ class Vocabulary(Value, frozen=True):
     `echoes`  word -> every status that may be read back because of it, without anybody's doing;
     `fades`   changes the service makes by itself to a status that was set;
     `steady`  statuses it never changes by itself, though others of their availability fade;
-    `top`     words that nothing outranks: once written they show, unless the person has said something since.
+    `top`     words that nothing outranks: once written they show, unless the person has said something since;
+    `unheld`  words that fade, although we wrote them, as soon as the person rests.
     """
 
     reads: Mapping[str, Status]
@@ -32,6 +33,7 @@ class Vocabulary(Value, frozen=True):
     fades: frozenset[Fade] = frozenset()
     steady: frozenset[Status] = frozenset()
     top: frozenset[str] = frozenset()
+    unheld: frozenset[str] = frozenset()
 
     def word_for(self, status: Status) -> str | None:
         """Find the word that says `status`, giving up details the service does not know; None if there is none."""

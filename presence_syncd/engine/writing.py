@@ -94,6 +94,7 @@ class Writing:
             now,
             note=decision.note,
             restores=composed is not None and composed.domain == link.domain,
+            hides_rest=decision.word not in link.vocabulary.unheld,
             change=of_status(self._account, self._board.view, composed),
         )
         self._board.view = freeze(view, link.domain, self._board.rules, now)

@@ -681,3 +681,16 @@ def test_a_lease_nobody_wants_any_more_is_taken_back_before_it_was_seen() -> Non
     desk.write("teams", 10, refresh_in=200, expires_in=300)
     decision = desk.decide("teams", 20)
     assert (decision.reason, decision.overridden) == (Reason.RETRACT, False)
+
+
+def test_what_our_lease_has_faded_to_is_not_taken_for_what_is_to_be_shown() -> None:
+    """It ends by itself, an hour later: nobody would be shown until that is seen, and written then."""
+    desk = Desk("session", "symphony")
+    desk.sink("session", leased=True)
+    desk.start(session="offline", symphony="away")
+    desk.see("symphony", "available", 10)
+    desk.write("session", 10, refresh_in=200, expires_in=300)
+    desk.see("session", "available", 15)
+    assert desk.see("session", "away", 620) is Kind.DECAY
+    desk.see("symphony", "away+ooo", 700)
+    assert desk.writing(701)["session"] == "Away/Away"

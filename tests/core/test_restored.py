@@ -76,6 +76,14 @@ def test_written_back_and_not_seen_yet_it_proves_no_more() -> None:
     assert not is_proof(view, START + 1 + RULES.evidence)
 
 
+def test_where_what_we_write_fades_when_the_person_rests_it_proves_them_as_their_own_does() -> None:
+    """A soft write in Symphony: it would show as away if they rested."""
+    view = seen(View({"symphony": Entry()}, START), AVAILABLE, START + 1)
+    view = begin(view, "symphony", "AVAILABLE", AVAILABLE, 45.0, START + 9, restores=True, hides_rest=False)
+    view = accept(view, "symphony", Accepted(shown=AVAILABLE), START + 10)
+    assert is_proof(view, START + 1 + 2 * RULES.evidence)
+
+
 def test_who_rests_and_comes_back_after_it_was_written_back_is_proven_again() -> None:
     view = seen(seen(after_a_pin(), AWAY, START + 400), AVAILABLE, START + 2000)
     word = view.entries["symphony"].word

@@ -26,8 +26,6 @@ EVERYBODY = 1_000_000
 """Links one sweep covers: the list is the whole pod's, cutting it up would only repeat it."""
 LIST_TIMEOUT, LIST_BODY = 60.0, 8 * 1024 * 1024
 """Seconds and bytes for one page of the pod's list, which is slow and long."""
-SOFT_WORDS = frozenset({"AVAILABLE", "BUSY"})
-"""Categories that would make an absent person look present, were they written regardless."""
 EXTERNAL_EVERY = 300.0
 """Seconds between two readings of a user of another company."""
 INTEREST, LAPSE = 3300.0, 3600.0
@@ -82,12 +80,6 @@ class SymphonyService(Service):
         """One request for each user while they are few, else one for each page of the pod's list."""
         is_listed = links > self.settings.read_alone
         return (ceil(links / PAGE) if is_listed else links) / self.settings.read_every(listed=is_listed)
-
-    def is_soft(self, word: str) -> bool:
-        """Whether a write of `word` shall respect that the user is offline or idle."""
-        if self.settings.soft == "auto":
-            return not self.settings.is_obo and word in SOFT_WORDS
-        return self.settings.soft == "always"
 
     def _page(self, start: int) -> Request:
         url = f"{self.settings.presence}/v2/users/presence?lastUserId={start}&limit={PAGE}"
@@ -150,7 +142,7 @@ class SymphonyLink(Link):
 
     def _writing(self, word: str) -> Request:
         body: dict[str, Any] = {"category": word} if self.is_obo else {"category": word, "userId": self._id()}
-        soft = "true" if self.service.is_soft(word) else "false"
+        soft = "true" if self.service.settings.is_soft(word) else "false"
         url = self._url(f"/{'v2' if self.is_obo else 'v3'}/user/presence?soft={soft}")
         return Request("POST", url, "write", headers=JSON, body=json_body(body), realm=self.realm)
 

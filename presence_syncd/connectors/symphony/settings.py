@@ -11,9 +11,12 @@ from pydantic import Field, model_validator
 
 from presence_syncd.connectors.fields import Duration, HttpsUrl, LinkSettings, SecretRef, ServiceSettings
 from presence_syncd.connectors.symphony.wire import vocabulary
+from presence_syncd.core.values import replace
 from presence_syncd.core.view import Direction
 from presence_syncd.core.vocabulary import Vocabulary
 
+SOFT_WORDS = frozenset({"AVAILABLE", "BUSY"})
+"""Categories that would make an absent person look present, were they written regardless; softly, they fade at rest."""
 RATE = 10.0
 """Requests per second where `rate` is not set: no limit is published; a pod serves this without noticing."""
 
@@ -82,9 +85,16 @@ class SymphonySettings(ServiceSettings):
         """Whether the app acts as each user."""
         return self.app is not None
 
+    def is_soft(self, word: str) -> bool:
+        """Whether a write of `word` shall respect that the user is offline or idle."""
+        if self.soft == "auto":
+            return not self.is_obo and word in SOFT_WORDS
+        return self.soft == "always"
+
     def vocabulary(self) -> Vocabulary:
         """The pod's tables with the overrides of `mapping`. Raises ValueError, naming the legal words."""
-        return vocabulary(self.dnd_as, self.off_work_as).override(self.mapping)
+        tables = vocabulary(self.dnd_as, self.off_work_as).override(self.mapping)
+        return replace(tables, unheld=frozenset(filter(self.is_soft, SOFT_WORDS)))
 
     @property
     def presence(self) -> str:

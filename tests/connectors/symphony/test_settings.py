@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from presence_syncd.connectors.symphony import CONNECTOR
-from presence_syncd.connectors.symphony.settings import SymphonyLinkSettings
+from presence_syncd.connectors.symphony.settings import SOFT_WORDS, SymphonyLinkSettings
 from presence_syncd.core.presence import DND
 from tests.connectors.symphony.pod import obo_settings, settings
 
@@ -81,3 +81,8 @@ def test_an_external_user_is_read_only_and_by_id(table: dict[str, Any]) -> None:
 
 def test_the_registry_finds_the_kind() -> None:
     assert (CONNECTOR.kind, CONNECTOR.domain) == ("symphony", None)
+
+
+@pytest.mark.parametrize(("soft", "unheld"), [("auto", True), ("always", True), ("never", False)])
+def test_what_is_written_softly_fades_when_the_person_rests(soft: str, *, unheld: bool) -> None:
+    assert settings(soft=soft).vocabulary().unheld == (SOFT_WORDS if unheld else frozenset())
