@@ -30,6 +30,7 @@ from presence_syncd.engine.clock import Clock
 from presence_syncd.engine.driver import Driver
 from presence_syncd.engine.feed import Feed
 from presence_syncd.engine.supervisor import Supervisor
+from presence_syncd.left_behind import LeftBehind
 from presence_syncd.metrics import Metrics
 from presence_syncd.store.memory import MemoryStore
 from presence_syncd.store.store import Record, Store
@@ -82,6 +83,7 @@ class Daemon:
         self._lately: dict[str, tuple[bytes, ...]] = {}
         self.supervisor = Supervisor(self.clock, self.rng, self.metrics, self.log)
         self.feeds_supervisor = Supervisor(self.clock, self.rng, self.metrics, self.log, "feed", FEED_PARKED)
+        self.left_behind = LeftBehind(self.store, self.clock)
         self.progress = self.clock.now()
         self._carriers = carriers
         self._assembly = self._assemble(config)
@@ -123,6 +125,8 @@ class Daemon:
         infrastructure.start_soon(self.clock.ring_alarms)
         for name in self.config.services:
             self._add_service(name)
+        self.left_behind.recall(records, {account.name for account in self.config.accounts})
+        await self.left_behind.forget_ended()
         for settings in self.config.accounts:
             self._add_account(settings, records.get(settings.name, Record()))
 
@@ -179,13 +183,19 @@ class Daemon:
         await self.store.save(account.name, account.board.view)
         await account.leave()
 
-    async def _remove_account(self, name: str, staying: frozenset[str] = frozenset()) -> Record:
-        """Stop an account; it signs out of its services but those in `staying`. Returns what is known of it."""
+    async def _remove_account(self, name: str, staying: frozenset[str] = frozenset()) -> Account:
+        """Stop an account; it signs out of its services but those in `staying`. Returns it as it was left."""
         account = self.tasks.pop(name)
         self.generation += 1
         account.staying = staying
         await self.supervisor.stop(name)
-        return Record(account.board.view, {link.service: link.link.memory for link in account.links})
+        return account
+
+    async def _remove_for_good(self, name: str) -> None:
+        """Stop an account that is not configured any more, and forget it."""
+        account = await self._remove_account(name)
+        self._lately.pop(name, None)
+        await self.left_behind.put(name, _record(account), account.heard)
 
     async def reload(self, config: Config) -> Reloaded:
         """Take another configuration, touching only what differs in it."""
@@ -218,22 +228,20 @@ class Daemon:
         records: dict[str, Record] = {}
         async with anyio.create_task_group() as tasks:
             for name in removed:
-                tasks.start_soon(self._remove_account, name)
+                tasks.start_soon(self._remove_for_good, name)
             for name in changed:
                 staying_in = staying(before[name], after[name], services)
                 tasks.start_soon(self._take_record, records, name, staying_in)
-        for name in removed:
-            self._lately.pop(name, None)
-            await self.store.forget(name)
+        await self.left_behind.forget_ended()
         for name in services:
             await self._remove_service(name)
         for name in [name for name in self.config.services if name not in self.drivers]:
             self._add_service(name)
         for name in (*changed, *(name for name in after if name not in before)):
-            self._add_account(after[name], records.get(name, Record()))
+            self._add_account(after[name], records.get(name) or self.left_behind.take(name))
 
     async def _take_record(self, records: dict[str, Record], name: str, staying: frozenset[str]) -> None:
-        records[name] = await self._remove_account(name, staying)
+        records[name] = _record(await self._remove_account(name, staying))
 
     def _try_refused_again(self) -> None:
         """Open what refused credentials have closed: a secret may be new."""
@@ -336,6 +344,11 @@ class Daemon:
         if name is not None:
             told = msgspec.json.encode({"at": self.clock.now(), **event}, enc_hook=str)
             self._lately[name] = (*self._lately.get(name, ()), told)[-LATELY:]
+
+
+def _record(account: Account) -> Record:
+    """What is known of an account."""
+    return Record(account.board.view, {link.service: link.link.memory for link in account.links})
 
 
 async def _without_farewell() -> None:

@@ -214,6 +214,52 @@ async def test_who_is_removed_signs_out_and_is_forgotten_and_who_is_added_starts
             assert here.shows("alice")[0] == "Available/Available"
 
 
+async def remove_unheard(here: Office, daemon: Daemon) -> None:
+    """Alice is busy in Symphony, and in Teams because of us; her account is taken out while Teams is in trouble."""
+    await anyio.sleep(5)
+    await make_busy(here)
+    here.teams.faults.add(Answer(503, times=0, path="presence/|batch"))
+    with here.changed() as document:
+        document["account"].pop(0)
+    await daemon.reload(here.load())
+    here.teams.faults.clear()
+    here.say("alice", "AVAILABLE")
+    assert here.shows("alice") == ("Busy/Busy", "AVAILABLE")
+
+
+async def come_back(here: Office, daemon: Daemon) -> None:
+    """Her account is there again, and nobody takes what we had left in Teams for her word."""
+    with here.changed() as document:
+        document["account"].insert(0, account("alice"))
+    await daemon.reload(here.load())
+    await until(lambda: here.shows("alice") == ("Available/Available", "AVAILABLE"))
+    assert daemon.tasks["alice"].board.view.entries["teams"].word is None
+
+
+async def test_who_comes_back_before_an_unheard_farewell_is_over_finds_no_word_of_ours(tmp_path: Path) -> None:
+    async with office(tmp_path) as here, here.running() as daemon:
+        await remove_unheard(here, daemon)
+        await come_back(here, daemon)
+
+
+async def test_who_comes_back_after_a_restart_finds_no_word_of_ours_either(tmp_path: Path) -> None:
+    async with office(tmp_path) as here:
+        async with here.running() as daemon:
+            await remove_unheard(here, daemon)
+        async with here.running() as daemon:
+            await come_back(here, daemon)
+
+
+async def test_of_who_is_removed_unheard_nothing_is_kept_but_the_lease(tmp_path: Path) -> None:
+    async with office(tmp_path) as here, here.running() as daemon:
+        assert isinstance(here.store, MemoryStore)
+        await remove_unheard(here, daemon)
+        kept = here.store.records["alice"].view
+        assert kept is not None
+        assert kept.entries.keys() == {"teams"}
+        assert kept.entries["teams"].word is None
+
+
 async def test_a_changed_service_restarts_its_accounts_only_and_invents_no_word(tmp_path: Path) -> None:
     async with office(tmp_path) as here:
         with here.changed() as document:
