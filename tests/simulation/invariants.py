@@ -13,6 +13,8 @@ from tests.simulation.world import Said, World, Wrote
 
 SLACK = 20.0
 """Seconds that what was under way may take to arrive."""
+UNSEEN = 2.5
+"""Seconds between a reading and the renewal after it."""
 MOST_CONNECTIONS = 6
 """Connections a link may have open, its share of the pools included."""
 
@@ -33,13 +35,25 @@ def last_word_wins(world: World, person: str, words: list[Said]) -> list[Broken]
 
     Of words said within a second any may be the last, but everybody must agree on one of them.
     """
-    if not words:
+    if not words or any(_was_renewed_over(world, word) for word in words):
         return []
     wrong = [_disagreeing(world, person, word, crossed=len(words) > 1) for word in words]
     if not all(wrong):
         return []
     said = " or ".join(f"{word.status} in {word.desk}" for word in words)
     return [Broken("last word wins", f"{person} said {said}; but {'; or '.join(', '.join(each) for each in wrong)}")]
+
+
+def _was_renewed_over(world: World, word: Said) -> bool:
+    """Whether what stood there was renewed in the moment after it, so that nobody, not the daemon either, saw the word.
+
+    A renewal follows a reading by so long at most; what it says, it has said before.
+    """
+    told = [w for w in world.facts.wrote if (w.person, w.desk) == (word.person, word.desk)]
+    before = {w.word for w in told if w.at <= word.at}
+    return world.desks[word.desk].leased and any(
+        w.word in before and word.at < w.at <= word.at + UNSEEN and "setUser" in w.word for w in told
+    )
 
 
 def a_fade_overrules_nothing(world: World, person: str, word: Said, faded: str) -> list[Broken]:
