@@ -50,6 +50,7 @@ class Desk(ABC):
     emulator: Any  # each desk knows its own
     poll_within: float
     leased = False
+    fades_ours = False
     signs_in_with_a_word = False
 
     def __init__(self, folder: Path, people: tuple[str, ...]) -> None:
@@ -271,6 +272,7 @@ class SymphonyDesk(Desk):
     """Symphony: people set a category; the pod shows idle and gone people by itself."""
 
     name, kind = "symphony", "symphony"
+    fades_ours = True
     hosts = (f"symphony.{DOMAIN}",)
     words: ClassVar = {
         "AVAILABLE": AVAILABLE,

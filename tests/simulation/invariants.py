@@ -85,8 +85,12 @@ def _disagreeing(world: World, person: str, word: Said, *, crossed: bool = False
 
 def _is_put_back(world: World, word: Said) -> bool:
     """Whether another word overruled it where it was said, so that it had to be written there, as mapping §3 tells it."""
-    at = (w.at for w in world.facts.wrote if (w.person, w.desk) == (word.person, word.desk))
-    return world.composes(word.person) != "latest" and any(since > word.at for since in at)
+    return world.composes(word.person) != "latest" and _is_written_since(world, word)
+
+
+def _is_written_since(world: World, word: Said) -> bool:
+    """Whether we have written where it was said, after that."""
+    return any((w.person, w.desk) == (word.person, word.desk) and w.at > word.at for w in world.facts.wrote)
 
 
 def no_write_makes_a_write(world: World, person: str, since: float, besides: str = "") -> list[Broken]:
@@ -124,10 +128,15 @@ def lapses(world: World, person: str) -> int:
 
 
 def no_session_lapses(world: World, person: str, before: int, words: list[Said]) -> list[Broken]:
-    """§4 Evidence: no session of a present person lapses while its service is reachable."""
+    """§4 Evidence: no session of a present person lapses while its service is reachable.
+
+    Where a word of theirs was put back by us, and would show although they rest, nobody knows that they are present.
+    """
     lapsed = lapses(world, person) - before
     typed = world.last_awake(person, world.now(), "")
     proven = bool(words) and all(word.desk != "teams" for word in words) and typed >= world.now() - 1
+    held_up = (word for word in words if not world.desks[word.desk].fades_ours)
+    proven = proven and not any(_is_written_since(world, word) for word in held_up)
     if lapsed and proven:
         return [Broken("no session lapses", f"{person}: {lapsed} after {', '.join(str(w.status) for w in words)}")]
     return []
