@@ -191,7 +191,8 @@ def json_body(value: object) -> bytes:
 
 
 SETTLED = frozenset({423, 425, 500, 503, 509})
-"""Failures told by the service itself, which then does nothing more (RFC 9110 §15.6); gateways only gave up waiting."""
+"""Failures told by the service itself, which then does nothing more: 500, 503 (RFC 9110 §15.6), 423 (RFC 4918 §11.3),
+425 (RFC 8470 §5.2), 509 (Graph). A gateway's 502 and 504, and 408, say only that somebody gave up waiting."""
 
 
 def expect(reply: Reply, *statuses: int) -> Reply:

@@ -28,6 +28,7 @@ from presence_syncd.core.revealed import (
     is_revealed,
     is_what_was_left,
     passing,
+    says,
 )
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Direction, Rules, View
@@ -91,9 +92,8 @@ def _kind(entry: Entry, seen: Observation, planned: str | None, vocabulary: Voca
 
 
 def _says(publication: Publication, status: Status, vocabulary: Vocabulary, now: float) -> bool:
-    """Whether it is what a write of ours shows as, or was answered with."""
-    is_like_it = vocabulary.is_echo(publication.written, status) or status == publication.returned
-    return is_like_it and not publication.is_over(now)
+    """Whether it is what a write of ours says, and we did not sign out too long ago for that."""
+    return says(publication, status, vocabulary) and not publication.is_over(now)
 
 
 def _is_old_version(entry: Entry, seen: Observation) -> bool:
@@ -135,7 +135,7 @@ def _is_chosen_again(entry: Entry, seen: Observation, vocabulary: Vocabulary) ->
 
 def _has_stayed(entry: Entry, seen: Observation, vocabulary: Vocabulary) -> bool:
     """Whether it was taken for writes of ours that stand no more, and is still shown when none of them can be."""
-    ours = passing(entry, vocabulary)
+    ours = passing(entry, vocabulary) if seen.status == entry.shown else ()
     return bool(ours) and all(seen.at >= p.gone_by for p in ours)
 
 

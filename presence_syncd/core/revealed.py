@@ -68,9 +68,9 @@ def passing(entry: Entry, vocabulary: Vocabulary) -> tuple[Publication, ...]:
     shown = entry.shown
     if shown is None or not entry.mine or entry.publication is not None:
         return ()
-    return tuple(p for p in entry.earlier if _looks_like(p, shown, vocabulary))
+    return tuple(p for p in entry.earlier if says(p, shown, vocabulary) or vocabulary.is_faded_echo(p.written, shown))
 
 
-def _looks_like(publication: Publication, shown: Status, vocabulary: Vocabulary) -> bool:
-    is_like_it = vocabulary.is_echo(publication.written, shown) or shown == publication.returned
-    return is_like_it or vocabulary.is_faded_echo(publication.written, shown)
+def says(publication: Publication, status: Status, vocabulary: Vocabulary) -> bool:
+    """Whether it is what a write of ours shows as, or was answered with."""
+    return vocabulary.is_echo(publication.written, status) or status == publication.returned

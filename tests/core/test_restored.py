@@ -163,3 +163,12 @@ def test_what_passes_as_a_write_of_ours_would_was_nobodys_word() -> None:
     assert desk.see("session", "busy/conference", 40) is not Kind.STALE
     assert desk.composed(41).status.activity == "conference"
     assert desk.why("session", 41) is Reason.OWN_WORD
+
+
+def test_what_is_said_when_no_write_of_ours_can_show_any_more_is_said_now() -> None:
+    """And not when that came which showed before: it would lose against what was said elsewhere meanwhile."""
+    desk = hung_up()
+    desk.see("skype", "brb", 60)
+    assert desk.see("session", "busy/call", 90) is Kind.OWN
+    assert desk.word("session").at == 90
+    assert desk.composed(91).domain == "session"
