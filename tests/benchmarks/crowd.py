@@ -39,9 +39,13 @@ def person_of(address: str) -> int:
 
 @dataclass
 class Waiting:
-    """A change that was told, and the services that have not been told of it by us yet."""
+    """A change that was told, and the services that have not been told of it by us yet.
+
+    A write of ours that was on its way to Skype may hide the change there for a moment; `said` is what counts.
+    """
 
     at: float
+    said: str
     left: set[str]
 
 
@@ -94,7 +98,7 @@ class Crowd:
         waiting = self.waiting.get(number)
         if waiting is None:
             return
-        wanted = (TEAMS_OF if service == "teams" else SYMPHONY_OF).get(self.skype[number])
+        wanted = (TEAMS_OF if service == "teams" else SYMPHONY_OF).get(waiting.said)
         if (self.teams if service == "teams" else self.symphony)[number] == wanted:
             waiting.left.discard(service)
         if not waiting.left:
@@ -105,4 +109,13 @@ class Crowd:
         """The person will be right back, or is, in Skype."""
         self.changed += 1
         self.skype[number] = OTHER if self.skype[number] == "Online" else "Online"
-        self.waiting[number] = Waiting(time.monotonic(), {"teams", "symphony"})
+        self.waiting[number] = Waiting(time.monotonic(), self.skype[number], {"teams", "symphony"})
+
+    def left(self, number: int) -> dict[str, object]:
+        """Who did not tell all services of a change yet, and what each shows."""
+        return {
+            "person": number,
+            "seconds": time.monotonic() - self.waiting[number].at,
+            "left": sorted(self.waiting[number].left),
+            "shown": [self.skype[number], self.teams[number], self.symphony[number]],
+        }

@@ -29,6 +29,8 @@ from tests.benchmarks.wire import EMPTY, Asked, Connection, json_answer
 
 ABATING = 4.0
 """A storm's length by the time in which it abates to 1/e: two thirds change in the first quarter of it."""
+SHOWN = 10
+"""Most people of whom is said what they wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ class Stub:
             "writes": crowd.writes,
             "times": crowd.times,
             "waiting": len(crowd.waiting),
+            "left": [crowd.left(number) for number in list(crowd.waiting)[:SHOWN]],
             "changes": crowd.changed,
             "lapses": crowd.lapses,
             "worst_gap": crowd.worst_gap,
