@@ -139,8 +139,9 @@ class Entry(Value, frozen=True):
 
     `shown` is what it showed last, read by a request that left at `shown_from`; `mine` says that it shows so because of
     us; `beneath` is the last thing it showed that was not ours; `left` is what it showed because of us when the last
-    client of the person went, while none is there. `live_at` is the last proof that the feed works. `writes` and
-    `answers` are the times, within the last minute, of our writes and of words that came right after one of them.
+    client of the person went, while none is there. `live_at` is the last proof that the feed works; `is_unknown` says
+    that so far the service did not know what it shows. `writes` and `answers` are the times, within the last minute, of
+    our writes and of words that came right after one of them.
     `foretold` is what it may show until `foretold_until` because one of its doors signed in.
     """
 
@@ -153,6 +154,7 @@ class Entry(Value, frozen=True):
     beneath: Status | None = None
     left: Status | None = None
     live_at: float | None = None
+    is_unknown: bool = False
     word: Word | None = None
     publication: Publication | None = None
     earlier: tuple[Publication, ...] = ()

@@ -52,7 +52,7 @@ def observe(
     """Take one reading into the view, and say what it was found to be."""
     entry = view.entries.get(domain, Entry())
     if not seen.status.is_known:
-        return view, Kind.UNKNOWN
+        return view if entry.live_at is not None else view.put(domain, replace(entry, is_unknown=True)), Kind.UNKNOWN
     if seen.started_at < entry.shown_from or _is_old_version(entry, seen):
         return view, Kind.STALE
     compared = direction.writes and entry.shown is not None  # or the order of the first readings would matter

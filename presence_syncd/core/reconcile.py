@@ -50,6 +50,8 @@ WRITES = frozenset({Reason.CHANGE, Reason.RETRY, Reason.REWRITE, Reason.REFRESH}
 
 JUST_NOW = 2.0
 """Seconds for which a reading is taken for the present state."""
+BLIND = 3600.0
+"""Seconds from the start until a service that never could be read is written all the same: it may forbid to read."""
 PROOF_AGAIN = 30.0
 """Seconds after which proof is looked for again."""
 
@@ -146,7 +148,15 @@ def _is_blocked(view: View, sink: Sink, rules: Rules, now: float) -> Decision | 
         return Decision(Reason.UNREAD, requeue_at=view.started_at + rules.grace)
     if now < sink.retry_at:
         return Decision(Reason.BACKOFF, requeue_at=sink.retry_at)
+    if _would_be_blind(view, sink) and now < view.started_at + BLIND:
+        return Decision(Reason.UNREAD, requeue_at=view.started_at + BLIND)
     return None
+
+
+def _would_be_blind(view: View, sink: Sink) -> bool:
+    """Whether a write may go over a word that was said there while we were away, and that we have not read yet."""
+    entry = view.entries.get(sink.domain, Entry())
+    return sink.direction.reads and entry.live_at is None and not entry.is_unknown
 
 
 def _nothing_to_say(case: _Case) -> Decision | None:

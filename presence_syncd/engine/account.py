@@ -184,7 +184,7 @@ class Account:
 def forget_clock(view: View, started_at: float) -> View:
     """A view as it starts again: everything must be read once more before the first write."""
     view = not_ahead(view, started_at)
-    entries = {domain: replace(entry, live_at=None) for domain, entry in view.entries.items()}
+    entries = {domain: replace(entry, live_at=None, is_unknown=False) for domain, entry in view.entries.items()}
     return replace(view, entries=entries, started_at=started_at)
 
 

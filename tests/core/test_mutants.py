@@ -12,7 +12,7 @@ from presence_syncd.core.change import of_status, of_word
 from presence_syncd.core.entry import Entry, Kind, Publication, Word
 from presence_syncd.core.presence import AWAY, BUSY, DND, Availability, Status, status
 from presence_syncd.core.publication import begin, freeze, leave
-from presence_syncd.core.reconcile import Reason
+from presence_syncd.core.reconcile import BLIND, Reason
 from presence_syncd.core.setback import not_ahead
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Rules, View
@@ -318,10 +318,11 @@ def test_a_renewal_follows_only_a_reading_of_less_than_two_seconds_ago(now: floa
     assert desk.why("teams", now) is reason
 
 
-def test_a_place_that_is_not_in_the_view_yet_is_written_like_any_other() -> None:
+def test_a_place_that_is_not_in_the_view_yet_is_taken_like_one_that_was_not_read() -> None:
     desk = busy_in_symphony()
     desk.view = View({"symphony": desk.entry("symphony")})
-    assert desk.why("teams", 11) is Reason.CHANGE
+    assert desk.why("teams", BLIND - 1) is Reason.UNREAD
+    assert desk.why("teams", BLIND) is Reason.CHANGE
 
 
 @pytest.mark.parametrize(("age", "is_proof"), [(0.0, True), (900.0, True), (900.1, False)])

@@ -8,7 +8,7 @@ from presence_syncd.connectors.symphony import wire
 from presence_syncd.core.entry import Kind, is_older
 from presence_syncd.core.presence import AVAILABLE, BUSY
 from presence_syncd.core.publication import leave
-from presence_syncd.core.reconcile import Reason, is_proven
+from presence_syncd.core.reconcile import BLIND, Reason, is_proven
 from presence_syncd.core.view import Compose, Direction, Rules
 from tests.core.desk import VISIBLE_WITHIN, Desk
 
@@ -775,10 +775,10 @@ def test_a_write_the_person_replaced_is_not_revived_by_what_they_choose_later() 
 def test_a_first_reading_of_what_we_wrote_blindly_is_no_word() -> None:
     desk = Desk("skype", "symphony")
     desk.see("skype", "busy", 1)
-    desk.write("symphony", 60)
-    assert desk.see("symphony", "busy", 61) is Kind.ECHO
+    desk.write("symphony", BLIND)
+    assert desk.see("symphony", "busy", BLIND + 1) is Kind.ECHO
     assert desk.entry("symphony").word is None
-    assert desk.see("symphony", "offline", 70) is Kind.DECAY
+    assert desk.see("symphony", "offline", BLIND + 10) is Kind.DECAY
     assert desk.entry("symphony").word is None
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from presence_syncd.core.entry import Kind
+from presence_syncd.core.entry import Entry, Kind
 from presence_syncd.core.presence import AWAY
-from presence_syncd.core.reconcile import Reason, Sink, is_proven, reconcile
+from presence_syncd.core.reconcile import BLIND, Reason, Sink, is_proven, reconcile
 from presence_syncd.core.view import Direction, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
 from tests.core.desk import VOCABULARIES, Desk
@@ -20,7 +20,10 @@ def leased(source: str = "available", shown: str = "brb", **rules: object) -> De
 
 
 def test_nothing_is_said_before_anybody_said_anything() -> None:
-    assert reconcile(View(), Sink("teams", VOCABULARIES["teams"]), Rules(), 0).reason is Reason.NOTHING_SAID
+    assert (
+        reconcile(View({"teams": Entry(live_at=0.0)}), Sink("teams", VOCABULARIES["teams"]), Rules(), 0).reason
+        is Reason.NOTHING_SAID
+    )
 
 
 def test_a_person_who_is_nowhere_from_the_start_is_written_nowhere() -> None:
@@ -400,8 +403,26 @@ def test_without_a_lease_absence_is_no_loss() -> None:
 def test_what_is_not_known_to_show_is_taken_as_accepted() -> None:
     desk = Desk("skype", "symphony")
     desk.see("skype", "busy", 1)
-    desk.write("symphony", 60)
-    assert desk.why("symphony", 70) is Reason.IN_SYNC
+    desk.write("symphony", BLIND)
+    assert desk.why("symphony", BLIND + 10) is Reason.IN_SYNC
+
+
+def test_what_was_not_read_since_the_start_is_not_written_over() -> None:
+    """A person may have said something there while we were away, and only its reading waits for its turn."""
+    desk = Desk("skype", "symphony")
+    desk.see("symphony", "busy", 1)
+    waiting = desk.decide("skype", 61)
+    assert (waiting.reason, waiting.requeue_at) == (Reason.UNREAD, BLIND)
+    assert desk.see("skype", "brb", 70) is Kind.OWN
+    assert desk.composed(71).status.availability == "brb"
+    assert desk.why("symphony", 71) is Reason.CHANGE
+
+
+def test_what_is_only_written_need_not_be_read_first() -> None:
+    desk = Desk("skype", "symphony", symphony=Direction.WRITE)
+    desk.see("skype", "busy", 1)
+    assert desk.why("symphony", 59) is Reason.UNREAD
+    assert desk.why("symphony", 60) is Reason.CHANGE
 
 
 def test_a_write_that_does_not_show_in_time_is_written_once_more_and_then_called_shadowed() -> None:

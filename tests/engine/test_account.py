@@ -271,7 +271,7 @@ async def test_when_refused_credentials_work_again_all_who_rest_on_them_try_at_o
         running.secrets["DESK_PASSWORD"] = "new"
         accounts[0].links[1].try_now()
         await anyio.sleep(30)
-        assert rests[0] > 300  # so none of the others came by itself
+        assert rests[0] > 30  # so none of the others came by itself
         assert right.shown == dict.fromkeys(("ann", "ben", "cleo"), "Busy")
         assert not any(link.hearing.error or link.trouble.error for link in links)
 
