@@ -132,17 +132,16 @@ def latency(results: Results) -> Iterator[Figure]:
 
 def growth(results: Results) -> Iterator[Figure]:
     """Exponents of growth, fitted over crowds of several sizes."""
-    runs = _sizes(results, "polled")
-    if len(runs) < 2:
-        return
-    costs = {
-        "memory": [run["memory"] * run["size"] for run in runs.values()],
-        "CPU to start": [run["start_cpu"] for run in runs.values()],
-        "CPU changing": [run["changing_cpu"] for run in runs.values()],
-    }
-    for name, cost in costs.items():
-        rise = linear_regression([log(at) for at in runs], [log(value) for value in cost]).slope
-        yield Figure(f"growth exponent, {name}, {min(runs)} to {max(runs)}", rise, "", 1.05, most=True)
+    for kind, last in (("polled", "changing"), ("swept", "idle")):
+        runs = _sizes(results, kind)
+        costs = {
+            "memory": [run["memory"] * run["size"] for run in runs.values()],
+            "CPU to start": [run["start_cpu"] for run in runs.values()],
+            f"CPU {last}": [run[f"{last}_cpu"] for run in runs.values()],
+        }
+        for name, cost in costs.items() if len(runs) > 1 else ():
+            rise = linear_regression([log(at) for at in runs], [log(value) for value in cost]).slope
+            yield Figure(f"growth exponent, {kind}, {name}, {min(runs)} to {max(runs)}", rise, "", 1.05, most=True)
 
 
 def _sizes(results: Results, name: str) -> dict[int, Results]:

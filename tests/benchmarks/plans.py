@@ -69,15 +69,16 @@ def _refreshing(extent: Extent, tls: Mapping[str, str]) -> dict[str, dict[str, P
 
 def _crowds(extent: Extent, tls: Mapping[str, str]) -> dict[str, dict[str, Plan]]:
     watched: dict[str, Any] = {"size": extent.accounts, "seconds": extent.seconds}
-    linked = {**watched, "links": LINKS}
+    linked, swept = {**watched, "links": LINKS}, {**watched, "links": LINKS[:2]}
     parts = {part: max(1, int(part * extent.accounts)) for part in PARTS}
     return {
-        "swept": {"swept": ("scale", {**watched, "links": LINKS[:2]})},
+        "swept": {"swept": ("scale", swept)},
         "polled": {"polled": ("scale", linked)},
         "polled-tls": {"polled-tls": ("scale", {**linked, **tls})},
         "hand": {"hand": ("hand", watched)},
         "growth": {
             **{f"polled@{part}": ("scale", {**linked, "size": size}) for part, size in parts.items()},
+            **{f"swept@{part}": ("scale", {**swept, "size": size}) for part, size in parts.items()},
             **{f"hand@{part}": ("hand", {**watched, "size": size}) for part, size in parts.items()},
         },
         "storm": {"storm": ("storm", {**linked, "seconds": 3 * extent.seconds})},

@@ -13,7 +13,7 @@ from tests.benchmarks.figures import Figure, figures
 def crowd(size: int, **more: Any) -> dict[str, Any]:
     """A result of a crowd whose costs are so many times its size."""
     lags = dict.fromkeys(("lag_p99", "lag_max", "changing_lag_p99", "changing_lag_max"), 0.001)
-    costs = {"start_cpu": size * 0.01, "changing_cpu": size * 0.001, "idle_cpu": 0.0, "commits": 1.0}
+    costs = {"start_cpu": size * 0.01, "changing_cpu": size * 0.001, "idle_cpu": size * 0.0001, "commits": 1.0}
     brief = dict.fromkeys(("start", "stop", "scrape", "reload_same", "reload_policy"), 1.0)
     told = {"change_p50": 0.01, "change_p99": 0.02, "changes": 9, "left": 0, "links": ["teams"], "memory": 1024.0}
     return {"size": size, **lags, **costs, **brief, **told, **more}
@@ -26,10 +26,13 @@ def found(results: dict[str, Any]) -> dict[str, Figure]:
 
 def test_growth_is_fitted_over_all_sizes() -> None:
     linear = {"polled": crowd(100), "polled@0.1": crowd(10), "polled@1.5": crowd(150)}
-    assert found(linear)["growth exponent, CPU to start, 10 to 150"].value == pytest.approx(1.0)
-    assert found(linear)["growth exponent, memory, 10 to 150"].value == pytest.approx(1.0)
+    assert found(linear)["growth exponent, polled, CPU to start, 10 to 150"].value == pytest.approx(1.0)
+    assert found(linear)["growth exponent, polled, memory, 10 to 150"].value == pytest.approx(1.0)
     square = {name: {**run, "changing_cpu": run["size"] ** 2} for name, run in linear.items()}
-    assert found(square)["growth exponent, CPU changing, 10 to 150"].verdict == "missed"
+    assert found(square)["growth exponent, polled, CPU changing, 10 to 150"].verdict == "missed"
+    swept = {"swept": crowd(100), "swept@0.1": crowd(10, idle_cpu=0.1), "swept@1.5": crowd(150)}
+    assert found(swept)["growth exponent, swept, memory, 10 to 150"].verdict == "met"
+    assert (found(swept)["growth exponent, swept, CPU idle, 10 to 150"].value or 0) < 0
 
 
 def test_a_crowd_is_compared_with_the_one_by_hand_of_its_size() -> None:
