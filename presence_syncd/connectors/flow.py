@@ -130,6 +130,12 @@ class Foretell(Value, frozen=True):
     status: Status
 
 
+class Vouch(Value, frozen=True):
+    """Say, before the request goes out, that it shows the person awake for so long, typing or not. Sent back: None."""
+
+    seconds: float
+
+
 class Emit(Value, frozen=True):
     """Hand over what a pushed event, or a read, showed. Sent back: the `Kind` it was found to be."""
 
@@ -176,7 +182,21 @@ class Close(Value, frozen=True):
 
 
 Step: TypeAlias = (
-    Request | Reveal | Wait | Now | Wake | HangUp | Foretell | Emit | Remember | Enter | Open | Send | Receive | Close
+    Request
+    | Reveal
+    | Wait
+    | Now
+    | Wake
+    | HangUp
+    | Foretell
+    | Vouch
+    | Emit
+    | Remember
+    | Enter
+    | Open
+    | Send
+    | Receive
+    | Close
 )
 T = TypeVar("T")
 Flow: TypeAlias = Generator[Step, Any, T]

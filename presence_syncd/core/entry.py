@@ -142,7 +142,8 @@ class Entry(Value, frozen=True):
     client of the person went, while none is there. `live_at` is the last proof that the feed works; `is_unknown` says
     that so far the service did not know what it shows. `writes` and `answers` are the times, within the last minute, of
     our writes and of words that came right after one of them.
-    `foretold` is what it may show until `foretold_until` because one of its doors signed in.
+    `foretold` is what it may show until `foretold_until` because one of its doors signed in. Until `vouched_until` it
+    may show them awake, where they rested, because we reported activity; the domains `vouched_by` were the proof of it.
     """
 
     shown: Status | None = None
@@ -165,6 +166,8 @@ class Entry(Value, frozen=True):
     note_at: float = 0.0
     foretold: Status | None = None
     foretold_until: float = 0.0
+    vouched_by: frozenset[str] = frozenset()
+    vouched_until: float = 0.0
 
     def publications(self, now: float) -> tuple[Publication, ...]:
         """Those that may matter: the present one first, then earlier ones that are not overdue."""
@@ -196,18 +199,19 @@ class Entry(Value, frozen=True):
         """Of the earlier ones those that matter although a later one was seen: it is not known if they were done."""
         return tuple(p for p in self.earlier if now < p.late_until or (p.taken_back and now < p.visible_by))
 
-    def is_proof(self, now: float, evidence: float) -> bool:
-        """Whether it proves that the person is there: a live feed shows a state that is theirs, and not idle.
+    def is_proof(self, domain: str, now: float, evidence: float) -> bool:
+        """Whether it proves to `domain` that they are there: a live feed shows a state that is theirs, and not idle.
 
         What not every service lets fade (busy chosen in Teams, do not disturb, a meeting), and what is theirs but was
-        put back by us, proves it no longer than the word itself is fresh.
+        put back by us, or woken because of `domain` alone, proves it no longer than the word itself is fresh.
         """
         shown = self.shown
-        if shown is None or self.mine or shown.idle or shown.availability not in PRESENT:
+        if shown is None or self.mine or not self.is_awake:
             return False
         if self.word is not None and self.word.faded is not None:  # we put back awake, after a pin, what had faded
             return False
-        fades = shown.availability is Availability.AVAILABLE and not self._is_put_back()
+        is_held_up = self._is_put_back() or (self.is_vouched and self.vouched_by <= {domain})
+        fades = shown.availability is Availability.AVAILABLE and not is_held_up
         said = self.word is not None and now - self.word.at <= evidence
         return (fades or said) and self.is_live(now, evidence)
 
@@ -217,6 +221,17 @@ class Entry(Value, frozen=True):
         if p is None or not p.restores or not p.hides_rest or p.overridden:
             return False
         return p.confirmed_at is None or self.shown_at <= p.confirmed_at
+
+    @property
+    def is_awake(self) -> bool:
+        """Whether it shows somebody who is there, and not idle."""
+        return self.shown is not None and not self.shown.idle and self.shown.availability in PRESENT
+
+    @property
+    def is_vouched(self) -> bool:
+        """Whether it may be awake only because we reported activity: no word woke it, and nothing was heard since."""
+        is_said = self.word is not None and self.word.at == self.shown_at
+        return not is_said and (self.live_at or 0.0) < self.vouched_until
 
     def has_come_back(self, seen: Status) -> bool:
         """Whether the word we put back has faded since, and shows again: the person types, for we did nothing."""

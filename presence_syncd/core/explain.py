@@ -230,7 +230,7 @@ def _proof(view: View, sink: Sink, composed: Composed, rules: Rules, now: float)
 
 def _seen_there(view: View, domain: str, rules: Rules, now: float) -> str:
     """Which other domains show the person there and awake."""
-    proving = [d for d, entry in view.entries.items() if d != domain and entry.is_proof(now, rules.evidence)]
+    proving = view.proving(domain, now, rules.evidence)
     if not proving:
         return (
             f"missing: no other service has shown the person there, and awake, in the last {rules.evidence / 60:g} min"

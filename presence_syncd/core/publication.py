@@ -136,6 +136,18 @@ def _shows(entry: Entry, publication: Publication, shown: Status, now: float) ->
     )
 
 
+def vouch(view: View, domain: str, until: float, rules: Rules, now: float) -> View:
+    """Note that activity is about to be reported, which shows the person awake until `until` even if they rest there.
+
+    Who is awake there by their own doing is not woken by it.
+    """
+    entry = view.entries[domain]
+    if entry.is_awake and not entry.is_vouched:
+        return view
+    by = frozenset(view.proving(domain, now, rules.evidence))
+    return view.put(domain, replace(entry, vouched_by=by, vouched_until=until))
+
+
 def fail(view: View, domain: str, *, settled: bool = False) -> View:
     """The write did not come through. Whether it was, or will be, applied is not known, unless that is `settled`."""
     entry = view.entries[domain]

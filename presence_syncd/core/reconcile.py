@@ -336,9 +336,8 @@ def is_proven(view: View, composed: Composed, domain: str, rules: Rules, now: fl
     availability = wanted(composed.status, rules).availability
     if composed.domain is None or availability not in PRESENT:
         return True
-    others = {name: entry for name, entry in view.entries.items() if name != domain}
     if availability is Availability.AVAILABLE:
-        return any(entry.is_proof(now, rules.evidence) for entry in others.values())
+        return bool(view.proving(domain, now, rules.evidence))
     source = view.entries.get(composed.domain)
     return source is not None and source.is_live(now, rules.evidence)
 

@@ -21,7 +21,7 @@ PAST = {
 }
 """Times at which something happened, by the value that holds them."""
 AHEAD = {
-    Entry: ("foretold_until",),
+    Entry: ("foretold_until", "vouched_until"),
     Word: (),
     Publication: ("visible_by", "late_until", "left_until", "refresh_at", "expires_at"),
 }

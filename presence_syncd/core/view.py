@@ -91,6 +91,11 @@ class View(Value, frozen=True):
         """The view with one entry replaced."""
         return replace(self, entries={**self.entries, domain: entry})
 
+    def proving(self, domain: str, now: float, evidence: float) -> tuple[str, ...]:
+        """The domains that prove to `domain` that the person is there, and awake."""
+        entries = self.entries.items()
+        return tuple(name for name, entry in entries if name != domain and entry.is_proof(domain, now, evidence))
+
     def pin_at(self, now: float) -> Pin | None:
         """The pin, while it lasts."""
         return self.pin if self.pin and now < self.pin.until else None

@@ -12,6 +12,7 @@ from anyio.lowlevel import checkpoint
 from presence_syncd.core.entry import Entry, Kind, Observation
 from presence_syncd.core.observe import observe
 from presence_syncd.core.presence import Status
+from presence_syncd.core.publication import vouch
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Direction, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
@@ -59,6 +60,10 @@ class Board:
         """Note that the domain may show a status because we sign in."""
         entry = self._view.entries[domain]
         self.view = self._view.put(domain, replace(entry, foretold=status, foretold_until=until))
+
+    def vouch(self, domain: str, now: float, until: float) -> None:
+        """Note that the domain may show the person awake until `until` because we report activity."""
+        self.view = vouch(self._view, domain, until, self.rules, now)
 
     def alive(self, domain: str, at: float) -> None:
         """Note a proof of life of a channel that pushes; it counts once something was read at all."""

@@ -32,6 +32,7 @@ from presence_syncd.connectors.flow import (
     Reveal,
     Send,
     Step,
+    Vouch,
     Wait,
     Wake,
     retry_after,
@@ -60,6 +61,7 @@ class Place(Protocol):
 
     def emit(self, observation: Observation) -> Kind: ...
     def foretell(self, status: Status) -> None: ...
+    def vouch(self, seconds: float) -> None: ...
     async def remember(self, key: str, value: str) -> None: ...
     def alive(self, at: float) -> None: ...
     def enter(self, state: str, detail: str) -> None: ...
@@ -307,6 +309,8 @@ async def _at_place(step: Step, place: Place) -> Any:
             return place.emit(observation)
         case Foretell(status):
             return place.foretell(status)
+        case Vouch(seconds):
+            return place.vouch(seconds)
         case Remember(key, value):
             return await place.remember(key, value)
         case Enter(state, detail):

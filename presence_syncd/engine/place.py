@@ -142,6 +142,11 @@ class Placed:
         within = self.driver.service.traits.visible_within
         self.board.foretell(self.domain, status, self.driver.clock.now() + within)
 
+    def vouch(self, seconds: float) -> None:
+        """Note that we are about to report activity here, and for how long that shows, as far as can be read."""
+        now = self.driver.clock.now()
+        self.board.vouch(self.domain, now, now + seconds + self.driver.service.traits.visible_within)
+
     def _tell_observed(self, seen: Observation, kind: Kind) -> None:
         """Tell what was seen, and which change it is, or belongs to."""
         word = self.board.view.entries[self.domain].word

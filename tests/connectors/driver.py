@@ -15,7 +15,20 @@ import httpx
 from presence_syncd.connectors.connector import Link, Service, Token
 from presence_syncd.connectors.emulation import EmulatedClock
 from presence_syncd.connectors.fields import Secret, SecretRef
-from presence_syncd.connectors.flow import Emit, Enter, Flow, Now, Remember, Reply, Request, Reveal, Step, Wait, Wake
+from presence_syncd.connectors.flow import (
+    Emit,
+    Enter,
+    Flow,
+    Now,
+    Remember,
+    Reply,
+    Request,
+    Reveal,
+    Step,
+    Vouch,
+    Wait,
+    Wake,
+)
 from presence_syncd.core.entry import Observation
 from presence_syncd.errors import AuthRejected, RemoteProtocolError, Unavailable
 
@@ -79,7 +92,7 @@ class Driver:
                 self.states.append(state)
             case Now():
                 return self.clock.now()
-            case Wake():
+            case Wake() | Vouch():
                 pass
             case _:
                 raise AssertionError(f"this driver does not know {type(step).__name__}")

@@ -10,7 +10,7 @@ from presence_syncd.core.compose import Composed, compose
 from presence_syncd.core.entry import Entry, Kind, Observation, Publication, Word
 from presence_syncd.core.observe import observe
 from presence_syncd.core.presence import parse_status
-from presence_syncd.core.publication import Accepted, accept, begin, fail, freeze, take_back
+from presence_syncd.core.publication import Accepted, accept, begin, fail, freeze, take_back, vouch
 from presence_syncd.core.reconcile import WRITES, Decision, Reason, Sink, reconcile
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Direction, Pin, Rules, View
@@ -107,6 +107,10 @@ class Desk:
         """Let a door sign in with a status."""
         entry = replace(self.entry(name), foretold=parse_status(status), foretold_until=until)
         self.view = self.view.put(name, entry)
+
+    def vouch(self, name: str, now: float, until: float) -> None:
+        """Report activity there."""
+        self.view = vouch(self.view, name, until, self.rules, now)
 
     def pin(self, status: str, until: float) -> None:
         self.view = replace(self.view, pin=Pin(parse_status(status), until))

@@ -328,7 +328,7 @@ def test_a_place_that_is_not_in_the_view_yet_is_taken_like_one_that_was_not_read
 @pytest.mark.parametrize(("age", "is_proof"), [(0.0, True), (900.0, True), (900.1, False)])
 def test_do_not_disturb_proves_that_somebody_is_there_while_its_word_is_fresh(age: float, *, is_proof: bool) -> None:
     entry = Entry(shown=DND, live_at=LATE, word=Word(DND, LATE - age))
-    assert entry.is_proof(LATE, 900.0) is is_proof
+    assert entry.is_proof("teams", LATE, 900.0) is is_proof
 
 
 @dataclass(frozen=True)

@@ -327,6 +327,73 @@ def test_what_we_show_ourselves_proves_nobody_there() -> None:
     assert desk.why("teams", 13) is Reason.FADED
 
 
+def kept_awake(**elsewhere: str) -> Desk:
+    """Who said available in Skype long ago, and rests there, types elsewhere: we report that in Skype at 2000."""
+    desk = Desk("skype", "teams", "symphony")
+    desk.sink("teams", leased=True)
+    desk.start(skype="available", teams="brb", symphony="brb")
+    desk.see("skype", "available+idle", 500)
+    for name, status in elsewhere.items():
+        desk.see(name, status, 1990)
+    desk.vouch("skype", 2000, until=2330)
+    desk.see("skype", "available", 2005)
+    return desk
+
+
+def test_what_we_keep_awake_because_of_a_place_proves_nobody_to_that_place() -> None:
+    desk = kept_awake(teams="available")
+    assert desk.view.proving("symphony", 2010, 900) == ("skype", "teams")
+    desk.see("teams", "available+idle", 2010)
+    assert desk.why("teams", 2010) is Reason.FADED
+    desk.see("skype", "available", 2329)
+    assert desk.why("teams", 2329) is Reason.FADED
+
+
+def test_what_shows_awake_after_our_report_is_over_is_the_persons() -> None:
+    desk = kept_awake(teams="available")
+    desk.see("teams", "available+idle", 2010)
+    desk.see("skype", "available", 2330)
+    assert desk.why("teams", 2330) is Reason.CHANGE
+
+
+def test_what_we_keep_awake_because_of_a_place_proves_them_to_another() -> None:
+    desk = kept_awake(symphony="available")
+    assert desk.why("teams", 2010) is Reason.CHANGE
+    assert desk.view.proving("symphony", 2010, 900) == ()
+
+
+def test_what_we_keep_awake_for_no_such_reason_proves_nobody_to_anybody() -> None:
+    assert kept_awake().view.proving("teams", 2010, 900) == ()
+
+
+def test_one_report_after_the_other_keeps_them_awake() -> None:
+    desk = kept_awake(teams="available")
+    desk.vouch("skype", 2180, until=2510)
+    desk.see("teams", "available+idle", 2200)
+    desk.see("skype", "available", 2509)
+    assert desk.why("teams", 2509) is Reason.FADED
+    desk.see("skype", "available", 2510)
+    assert desk.why("teams", 2510) is Reason.CHANGE
+
+
+def test_who_was_awake_before_we_reported_it_is_not_woken_by_that() -> None:
+    desk = kept_awake(teams="available")
+    desk.see("skype", "available", 2330)
+    desk.vouch("skype", 2340, until=2670)
+    desk.see("teams", "available+idle", 2350)
+    assert desk.why("teams", 2350) is Reason.CHANGE
+
+
+def test_the_word_they_say_where_we_woke_them_proves_them_as_any_word() -> None:
+    desk = kept_awake(teams="available")
+    desk.see("skype", "busy", 2011)
+    desk.see("skype", "available", 2012)
+    desk.vouch("skype", 2180, until=9000)
+    desk.see("teams", "available+idle", 2200)
+    desk.see("skype", "available", 2012 + 901)
+    assert desk.why("teams", 2012 + 901) is Reason.CHANGE
+
+
 def test_nobody_proves_anything_for_a_word_whose_domain_is_gone() -> None:
     desk = leased("busy")
     composed = desk.composed(11)

@@ -60,7 +60,7 @@ def test_what_had_faded_before_a_pin_and_is_written_back_awake_proves_nobody_the
 
 def is_proof(view: View, at: float) -> bool:
     """Whether Symphony, whose feed is alive, proves the person there."""
-    return seen(view, AVAILABLE, at).entries["symphony"].is_proof(at, RULES.evidence)
+    return seen(view, AVAILABLE, at).entries["symphony"].is_proof("teams", at, RULES.evidence)
 
 
 def test_what_is_written_back_proves_them_only_as_long_as_their_word_is_fresh() -> None:

@@ -58,6 +58,7 @@ class Bench:
         self.memory: dict[str, str] = {}
         self.observed: list[Observation] = []
         self.states: list[tuple[str, str]] = []
+        self.vouched: list[tuple[float, float]] = []
         self.errors: list[ServiceError] = []
         self.parked: ServiceError | None = None
         self.live_at = 0.0
@@ -91,6 +92,9 @@ class Bench:
 
     def foretell(self, status: Status) -> None:
         raise AssertionError("nothing is begun here with a status")
+
+    def vouch(self, seconds: float) -> None:
+        self.vouched.append((anyio.current_time(), seconds))
 
     def alive(self, at: float) -> None:
         self.live_at = at

@@ -234,6 +234,20 @@ async def test_activity_is_reported_every_three_minutes_while_the_person_is_prov
         assert len(set(gaps)) > 1
 
 
+async def test_each_report_is_noted_before_it_goes_out_with_how_long_it_shows() -> None:
+    async with started() as b:
+        b.emulator.faults.add(Answer(503, path="reportMyActivity", apply=True))
+        await anyio.sleep(600)
+        reports = [s.at for s in b.recorder.of("POST", "reportMyActivity")]
+        assert len(b.vouched) == len(reports)
+        assert all(noted <= at for (noted, _), at in zip(b.vouched, reports, strict=True))
+        assert {seconds for _, seconds in b.vouched} == {b.emulator.idle_after}
+        noted = len(b.vouched)
+        b.present = False
+        await anyio.sleep(600)
+        assert len(b.vouched) <= noted + 1
+
+
 async def test_a_word_nobody_can_write_is_refused_without_a_request() -> None:
     async with started() as b:
         with pytest.raises(Rejected, match="Offwork"):

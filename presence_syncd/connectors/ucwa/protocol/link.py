@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from presence_syncd.connectors.connector import Link, Publish, Published, Service, Token, Traits
-from presence_syncd.connectors.flow import Enter, Flow, Reply, Wake
+from presence_syncd.connectors.flow import Enter, Flow, Reply, Vouch, Wake
 from presence_syncd.connectors.ucwa.protocol.application import leave, refresh, report_activity
 from presence_syncd.connectors.ucwa.protocol.door import is_refusal
 from presence_syncd.connectors.ucwa.protocol.following import Follower
@@ -32,6 +32,8 @@ POLL_EVERY = 180.0
 ACTIVITY_EVERY = 180.0
 """Seconds between reports of activity; the server lets availability drop after four minutes."""
 ACTIVITY_JITTER = 10.0
+ACTIVE_FOR = 300.0
+"""Seconds for which a report shows the person awake: the server's `inactiveTimeout`, which we leave as it is (§5)."""
 ACTIVITY_RETRIES = (5.0, 10.0, 20.0)
 UNPROVEN_EVERY = 60.0
 """How often it is looked whether the person is there again, in seconds."""
@@ -129,6 +131,7 @@ class UcwaLink(Link):
         return (yield from self.membership.guarded(self._report(session), session))
 
     def _report(self, session: Session) -> Flow[float]:
+        yield Vouch(ACTIVE_FOR)
         try:
             yield from report_activity(session)
         except NotAvailable:
