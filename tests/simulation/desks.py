@@ -129,6 +129,10 @@ class Desk(ABC):
     def hang_up(self, person: str) -> None:
         """End a call, where calls are more than a word."""
 
+    def reported(self, path: str) -> str:
+        """The person whose activity a request reports; nobody as a rule."""
+        return ""
+
     def forget(self, *, state: bool) -> None:
         """Restart: sign-ins are lost, and with `state` everything that only memory held."""
 
@@ -424,6 +428,11 @@ class UcwaDesk(Desk):
     def is_hidden(self, person: str, status: Status) -> bool:
         """Off work is kept as away here."""
         return super().is_hidden(person, status) or (status == AWAY and self.shown(person) == AWAY)
+
+    def reported(self, path: str) -> str:
+        """Whom a report of activity keeps awake (ucwa §5)."""
+        application = self.emulator.applications.get(path.rpartition("/me/reportMyActivity")[0].rpartition("/")[2])
+        return self.written((application.person.sip, ""))[0] if application else ""
 
     def forget(self, *, state: bool) -> None:
         """Lose the tokens, and with `state` the applications."""

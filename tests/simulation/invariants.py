@@ -13,6 +13,8 @@ from tests.simulation.world import Said, World, Wrote
 
 SLACK = 20.0
 """Seconds that what was under way may take to arrive."""
+ACTIVE_FOR = 300.0
+"""Seconds for which Skype shows somebody awake whose activity was reported."""
 UNSEEN = 2.5
 """Seconds between a reading and the renewal after it."""
 MOST_CONNECTIONS = 6
@@ -150,7 +152,8 @@ def available_needs_evidence(world: World) -> list[Broken]:
             continue
         typed = max(world.last_awake(wrote.person, wrote.at, wrote.desk), _spoke(world, wrote))
         late = wrote.at - typed > world.evidence(wrote.person) + 2 * SLACK
-        if late and not (_is_pinned(world, wrote.person, wrote.at) or _went_unseen(world, wrote)):
+        excused = _is_pinned(world, wrote.person, wrote.at) or _went_unseen(world, wrote)
+        if late and not excused and not _seems_awake(world, wrote, typed):
             broken.append(Broken("available needs evidence", f"{_told(wrote)}, typed last at {typed:.0f}"))
     return broken[:3]
 
@@ -160,6 +163,13 @@ def _spoke(world: World, wrote: Wrote) -> float:
     words = (word for word in world.facts.said if word.by_hand and word.status != AVAILABLE)
     said = (word.at for word in words if (word.person, word.desk) == (wrote.person, wrote.desk))
     return max((at for at in said if at <= wrote.at), default=float("-inf"))
+
+
+def _seems_awake(world: World, wrote: Wrote, typed: float) -> bool:
+    """Whether they rest in Skype unseen, for their activity was reported there while there was proof of it (ucwa §5)."""
+    proven = typed + world.evidence(wrote.person) + SLACK
+    reports = [at for at, person in world.facts.reported if person == wrote.person]
+    return any(at <= proven and wrote.at <= at + ACTIVE_FOR + SLACK for at in reports)
 
 
 def _went_unseen(world: World, wrote: Wrote) -> bool:
