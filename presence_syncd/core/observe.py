@@ -23,6 +23,7 @@ from presence_syncd.core.entry import (
 )
 from presence_syncd.core.presence import OFFLINE, Status
 from presence_syncd.core.revealed import (
+    is_answer_over,
     is_brought_back,
     is_by_signing_in,
     is_revealed,
@@ -229,6 +230,8 @@ def _judge(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary) 
     publication = entry.publication
     if publication is None:
         return None
+    if is_answer_over(publication, seen.status, vocabulary, seen.at):
+        publication = replace(publication, returned=None)
     if kind is Kind.OWN:  # what was there before cannot come back by itself any more
         seen_at = publication.confirmed_at or (seen.at if seen.status in publication.before else None)
         return replace(publication, overridden=True, before=frozenset(), confirmed_at=seen_at)
@@ -238,14 +241,7 @@ def _judge(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary) 
     has_ended_ours = entry.mine and seen.status != entry.shown
     if seen.status in publication.before and publication.is_awaited(seen.at) and not has_ended_ours:
         return publication  # it may be what was there before
-    for_a_while = seen.at >= publication.visible_by and seen.status != publication.returned
-    return replace(
-        publication,
-        overridden=False,
-        confirmed_at=publication.confirmed_at or seen.at,
-        returned=None if for_a_while else publication.returned,
-        rewrites=0,
-    )
+    return replace(publication, overridden=False, confirmed_at=publication.confirmed_at or seen.at, rewrites=0)
 
 
 def _heed(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary, start: float, *, first: bool) -> Entry:

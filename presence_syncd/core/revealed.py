@@ -74,3 +74,14 @@ def passing(entry: Entry, vocabulary: Vocabulary) -> tuple[Publication, ...]:
 def says(publication: Publication, status: Status, vocabulary: Vocabulary) -> bool:
     """Whether it is what a write of ours shows as, or was answered with."""
     return vocabulary.is_echo(publication.written, status) or status == publication.returned
+
+
+def is_answer_over(publication: Publication, status: Status, vocabulary: Vocabulary, now: float) -> bool:
+    """Whether what a write was answered with shows no more, and comes back by nobody's doing but the person's.
+
+    For a while either may be read; later only what fades comes back by itself.
+    """
+    told = publication.returned
+    if told is None or now < publication.visible_by:
+        return False
+    return status != told and not vocabulary.is_fade(told, status)

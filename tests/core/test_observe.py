@@ -810,6 +810,27 @@ def test_a_returned_status_is_no_longer_ours_once_the_word_itself_has_shown_for_
     assert desk.see("symphony", "brb", 2000) is Kind.OWN
 
 
+def test_a_returned_status_is_no_longer_ours_once_something_else_has_shown_for_long() -> None:
+    """The word itself showed too early to tell, and faded: what was answered does not come back by itself."""
+    desk = Desk("teams", "symphony")
+    desk.start(teams="available", symphony="available")
+    desk.see("teams", "busy", 10)
+    desk.write("symphony", 10, shown="brb")
+    assert desk.see("symphony", "busy", 20) is Kind.ECHO
+    assert desk.see("symphony", "away", 30) is Kind.DECAY
+    assert desk.see("symphony", "away", 90) is Kind.SAME
+    assert desk.see("symphony", "brb", 2000) is Kind.OWN
+
+
+def test_a_returned_status_that_only_fades_stays_ours() -> None:
+    desk = Desk("teams", "symphony")
+    desk.start(teams="brb", symphony="available")
+    desk.see("teams", "busy", 10)
+    desk.write("symphony", 10, shown="available")
+    assert desk.see("symphony", "away", 90) is Kind.DECAY
+    assert desk.see("symphony", "available", 100) is Kind.ECHO
+
+
 def test_a_retracted_lease_that_still_shows_reveals_later() -> None:
     desk = Desk("skype", "session")
     desk.start(skype="available", session="available")
