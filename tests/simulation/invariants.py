@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from presence_syncd.core.presence import AVAILABLE, Status
+from presence_syncd.core.presence import AVAILABLE, OFFLINE, Status
+from tests.simulation.meanings import idle_forms
 from tests.simulation.world import Said, World, Wrote
 
 SLACK = 20.0
@@ -79,10 +80,37 @@ def _disagreeing(world: World, person: str, word: Said, *, crossed: bool = False
         retold = crossed or (desk.signs_in_with_a_word and word.at < world.started_at) or _is_put_back(world, word)
         right = desk.right(person, word.status) if retold or name != word.desk else frozenset()
         right |= {word.status} if name == word.desk else set()
+        if AVAILABLE in right and _is_left_to_fade(world, name, word):
+            right |= idle_forms(AVAILABLE) | {OFFLINE}
         is_ours = name == word.desk or world.direction(person, name) != "read"
         if right and is_ours and desk.shown(person) not in right:
             wrong.append(f"{name} shows {desk.shown(person)}, right is {' or '.join(sorted(map(str, right)))}")
     return wrong
+
+
+def _is_left_to_fade(world: World, name: str, word: Said) -> bool:
+    """Whether nothing proves any more that they are there, so that a session that says so is not renewed (§4 Evidence).
+
+    Their word was put back by us, would show although they rest, and is old; and nothing of their own shows elsewhere.
+    """
+    if not world.desks[name].leased or world.desks[name].seats.get(word.person) is True:
+        return False
+    if world.now() - word.at <= world.evidence(word.person) or not _may_hide_rest(world, word):
+        return False
+    return not any(_shows_them(world, word.person, other) for other in {*world.links(word.person)} - {name, word.desk})
+
+
+def _shows_them(world: World, person: str, name: str) -> bool:
+    """Whether they are at the keyboard there and available, by their own doing, and we have not written there since."""
+    if world.desks[name].seats.get(person) is not True or world.direction(person, name) == "write":
+        return False
+    said = [word for word in world.facts.said if (word.person, word.desk) == (person, name)]
+    return world.desks[name].shown(person) == AVAILABLE and bool(said) and not _is_written_since(world, said[-1])
+
+
+def _may_hide_rest(world: World, word: Said) -> bool:
+    """Whether it was put back where it was said, and would show there although they rest."""
+    return not world.desks[word.desk].fades_ours and _is_written_since(world, word)
 
 
 def _is_put_back(world: World, word: Said) -> bool:
@@ -137,8 +165,7 @@ def no_session_lapses(world: World, person: str, before: int, words: list[Said])
     lapsed = lapses(world, person) - before
     typed = world.last_awake(person, world.now(), "")
     proven = bool(words) and all(word.desk != "teams" for word in words) and typed >= world.now() - 1
-    held_up = (word for word in words if not world.desks[word.desk].fades_ours)
-    proven = proven and not any(_is_written_since(world, word) for word in held_up)
+    proven = proven and not any(_may_hide_rest(world, word) for word in words)
     if lapsed and proven:
         return [Broken("no session lapses", f"{person}: {lapsed} after {', '.join(str(w.status) for w in words)}")]
     return []
