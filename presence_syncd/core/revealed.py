@@ -82,6 +82,6 @@ def is_answer_over(publication: Publication, status: Status, vocabulary: Vocabul
     For a while either may be read; later only what fades comes back by itself.
     """
     told = publication.returned
-    if told is None or now < publication.visible_by:
+    if told is None or status == told or now < publication.visible_by:
         return False
-    return status != told and not vocabulary.is_fade(told, status)
+    return vocabulary.is_echo(publication.written, status) or not vocabulary.is_fade(told, status)

@@ -831,6 +831,15 @@ def test_a_returned_status_that_only_fades_stays_ours() -> None:
     assert desk.see("symphony", "available", 100) is Kind.ECHO
 
 
+def test_a_returned_status_is_no_longer_ours_once_the_word_shows_that_it_could_fade_to() -> None:
+    desk = Desk("teams", "symphony")
+    desk.start(teams="brb", symphony="available")
+    desk.see("teams", "away", 10)
+    desk.write("symphony", 10, shown="available")
+    assert desk.see("symphony", "away", 90) is Kind.ECHO
+    assert desk.see("symphony", "available", 2000) is Kind.OWN
+
+
 def test_a_retracted_lease_that_still_shows_reveals_later() -> None:
     desk = Desk("skype", "session")
     desk.start(skype="available", session="available")
