@@ -172,3 +172,19 @@ def test_what_is_said_when_no_write_of_ours_can_show_any_more_is_said_now() -> N
     assert desk.see("session", "busy/call", 90) is Kind.OWN
     assert desk.word("session").at == 90
     assert desk.composed(91).domain == "session"
+
+
+def test_what_shows_again_by_our_session_alone_hides_no_client_that_rests() -> None:
+    """So available, chosen there, is the person's word and not what lay beneath: it would be lost for ever."""
+    desk = Desk("session", "skype")
+    desk.sink("session", leased=True)
+    desk.start(skype="available", session="brb")
+    desk.see("session", "offline", 10)
+    desk.see("skype", "busy/call", 20)
+    desk.write("session", 20, refresh_in=200, expires_in=300)
+    assert desk.see("session", "brb", 25) is Kind.ECHO
+    desk.see("skype", "busy/conference", 1000)
+    assert desk.write("session", 1000, refresh_in=200, expires_in=300).word == "Busy/InAConferenceCall"
+    desk.see("session", "brb", 1005)
+    assert desk.see("session", "available", 1010) is Kind.OWN
+    assert desk.composed(1011).domain == "session"
