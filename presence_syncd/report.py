@@ -14,7 +14,7 @@ import anyio.lowlevel
 
 from presence_syncd.chain import chain_of
 from presence_syncd.connectors.upkeep import Forecast, Needs, forecast, told
-from presence_syncd.core.reconcile import Reason
+from presence_syncd.core.decision import Reason
 from presence_syncd.daemon import Daemon
 from presence_syncd.engine.account import Account
 from presence_syncd.engine.place import Placed

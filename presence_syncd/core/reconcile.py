@@ -6,47 +6,13 @@ wake-up changes nothing.
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from presence_syncd.core.compose import Composed, compose, next_fade, wanted
+from presence_syncd.core.decision import Decision, Reason, Sink
 from presence_syncd.core.entry import IN_SIGHT, PRESENT, Entry, Publication
 from presence_syncd.core.presence import Availability, Status
 from presence_syncd.core.revealed import passing
 from presence_syncd.core.values import Value, replace
-from presence_syncd.core.view import Direction, Rules, View
-from presence_syncd.core.vocabulary import Vocabulary
-
-
-class Reason(StrEnum):
-    """Why something is, or is not, written. One for every outcome."""
-
-    READ_ONLY = "read-only"  # the link's direction
-    STANDBY = "standby"  # another door of the domain writes
-    PAUSED = "paused"
-    UNREAD = "unread"  # waiting until everything readable was read once
-    NOTHING_SAID = "nothing-said"
-    BACKOFF = "backoff"  # the link is in trouble until `requeue_at`
-    REFUSED = "refused"  # the service refuses this word for good
-    HELD = "held"  # nobody is there, and policy holds what is shown
-    UNSAYABLE = "unsayable"  # the service has no word for it
-    OWN_WORD = "own-word"  # it is what the person said here
-    IN_SYNC = "in-sync"
-    ABSENT = "absent"  # written, but no client of the person is there to show it
-    FADED = "faded"  # no proof that the person is there: left to fade
-    CONFIRMING = "confirming"  # accepted, not seen yet
-    SHADOWED = "shadowed"  # accepted, but something of higher rank is shown
-    SETTLING = "settling"  # changes come too fast to write each
-    FROZEN = "frozen"  # something makes a loop
-    CHANGE = "change"
-    RETRY = "retry"
-    REWRITE = "rewrite"
-    REFRESH = "refresh"
-    RETRACT = "retract"
-
-
-WRITES = frozenset({Reason.CHANGE, Reason.RETRY, Reason.REWRITE, Reason.REFRESH})
-"""Reasons that publish."""
-
+from presence_syncd.core.view import Rules, View
 
 JUST_NOW = 2.0
 """Seconds for which a reading is taken for the present state."""
@@ -54,38 +20,6 @@ BLIND = 3600.0
 """Seconds from the start until a service that never could be read is written all the same: it may forbid to read."""
 PROOF_AGAIN = 30.0
 """Seconds after which proof is looked for again."""
-
-
-class Decision(Value, frozen=True):
-    """What to do for one link.
-
-    `word` is set for the reasons of `WRITES`; `requeue_at` is when to decide again at the latest (daemon seconds; None:
-    when something changes). `overridden` goes with `RETRACT`: the person replaced what we published.
-    """
-
-    reason: Reason
-    word: str | None = None
-    status: Status | None = None
-    note: str | None = None
-    requeue_at: float | None = None
-    overridden: bool = False
-
-
-class Sink(Value, frozen=True):
-    """What reconcile knows of a link besides the view. `retry_at` is the end of a back-off (daemon's seconds).
-
-    `refused` is a word the service refuses for good, not tried again before `refused_until`.
-    """
-
-    domain: str
-    vocabulary: Vocabulary
-    direction: Direction = Direction.BOTH
-    writer: bool = True
-    leased: bool = False
-    notes: bool = False
-    retry_at: float = 0.0
-    refused: str | None = None
-    refused_until: float = 0.0
 
 
 class _Case(Value, frozen=True):

@@ -15,9 +15,9 @@ from structlog.typing import FilteringBoundLogger
 
 from presence_syncd.connectors.connector import Link
 from presence_syncd.core.change import of_word
+from presence_syncd.core.decision import WRITES, Decision, Reason, Sink
 from presence_syncd.core.entry import Entry, Kind, Observation
 from presence_syncd.core.presence import Status
-from presence_syncd.core.reconcile import WRITES, Decision, Reason, Sink
 from presence_syncd.core.view import Direction
 from presence_syncd.core.vocabulary import Vocabulary
 from presence_syncd.engine.bell import Bell

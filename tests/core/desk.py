@@ -7,11 +7,12 @@ from presence_syncd.connectors.graph import wire as graph
 from presence_syncd.connectors.symphony import wire as symphony
 from presence_syncd.connectors.ucwa import wire as ucwa
 from presence_syncd.core.compose import Composed, compose
+from presence_syncd.core.decision import WRITES, Decision, Reason, Sink
 from presence_syncd.core.entry import Entry, Kind, Observation, Publication, Word
 from presence_syncd.core.observe import observe
 from presence_syncd.core.presence import parse_status
 from presence_syncd.core.publication import Accepted, accept, begin, fail, freeze, take_back, vouch
-from presence_syncd.core.reconcile import WRITES, Decision, Reason, Sink, reconcile
+from presence_syncd.core.reconcile import reconcile
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Direction, Pin, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from presence_syncd.core.decision import Reason
 from presence_syncd.core.entry import Kind
-from presence_syncd.core.reconcile import Reason
 from presence_syncd.core.values import replace
 from tests.core.desk import Desk
 

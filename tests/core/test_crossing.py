@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from presence_syncd.core.decision import Reason
 from presence_syncd.core.entry import Kind
-from presence_syncd.core.reconcile import Reason
 from tests.core.desk import Desk
 
 

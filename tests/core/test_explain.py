@@ -9,10 +9,10 @@ import pytest
 
 from presence_syncd.connectors.graph import wire as graph
 from presence_syncd.connectors.symphony import wire as symphony
+from presence_syncd.core.decision import Decision, Reason, Sink
 from presence_syncd.core.entry import Entry, Publication, Word
 from presence_syncd.core.explain import RULES, SENTENCES, Told, explain
 from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, DND, OFFLINE, Status, parse_status
-from presence_syncd.core.reconcile import Decision, Reason, Sink
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Compose, Direction, Pin, Rules, View
 

@@ -9,10 +9,11 @@ import pytest
 
 from presence_syncd.connectors.symphony import wire as symphony
 from presence_syncd.core.change import of_status, of_word
+from presence_syncd.core.decision import Reason
 from presence_syncd.core.entry import Entry, Kind, Publication, Word
 from presence_syncd.core.presence import AWAY, BUSY, DND, Availability, Status, status
 from presence_syncd.core.publication import begin, freeze, leave
-from presence_syncd.core.reconcile import BLIND, Reason
+from presence_syncd.core.reconcile import BLIND
 from presence_syncd.core.setback import not_ahead
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Rules, View

@@ -13,8 +13,8 @@ from presence_syncd.connectors.graph import wire as graph
 from presence_syncd.connectors.symphony import wire as symphony
 from presence_syncd.connectors.ucwa import wire as ucwa
 from presence_syncd.core.compose import wanted
+from presence_syncd.core.decision import Reason
 from presence_syncd.core.presence import Status
-from presence_syncd.core.reconcile import Reason
 from presence_syncd.core.view import Compose, Direction, Rules
 from tests.core.desk import Desk
 from tests.core.world import Fate, Traits, World, sayable

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from presence_syncd.core.decision import Reason
 from presence_syncd.core.entry import Entry, Kind
 from presence_syncd.core.presence import AVAILABLE, AWAY, BRB, BUSY
 from presence_syncd.core.publication import KEPT, Accepted, accept, begin, fail, leave, left_behind, take_back
-from presence_syncd.core.reconcile import Reason
 from presence_syncd.core.view import View
 from tests.core.desk import Desk
 

@@ -17,11 +17,12 @@ from presence_syncd.connectors.graph import wire as graph
 from presence_syncd.connectors.symphony import wire as symphony
 from presence_syncd.connectors.ucwa import wire as ucwa
 from presence_syncd.core.compose import compose
+from presence_syncd.core.decision import WRITES, Sink
 from presence_syncd.core.entry import Entry, Observation
 from presence_syncd.core.observe import observe
 from presence_syncd.core.presence import AVAILABLE, BRB, OFFLINE, Availability, Status
 from presence_syncd.core.publication import Accepted, accept, begin
-from presence_syncd.core.reconcile import WRITES, Sink, reconcile
+from presence_syncd.core.reconcile import reconcile
 from presence_syncd.core.view import Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
 

@@ -15,11 +15,12 @@ from enum import StrEnum
 from functools import partial
 
 from presence_syncd.core.compose import Composed, compose
+from presence_syncd.core.decision import WRITES, Decision, Reason, Sink
 from presence_syncd.core.entry import Entry, Kind, Observation
 from presence_syncd.core.observe import observe
 from presence_syncd.core.presence import OFFLINE, UNKNOWN, Status
 from presence_syncd.core.publication import Accepted, accept, begin, fail, freeze, take_back
-from presence_syncd.core.reconcile import WRITES, Decision, Reason, Sink, reconcile
+from presence_syncd.core.reconcile import reconcile
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Direction, Pin, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary

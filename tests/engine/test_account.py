@@ -13,8 +13,8 @@ import pytest
 from presence_syncd.connectors.connector import Publish, Published
 from presence_syncd.connectors.emulation import Answer
 from presence_syncd.connectors.flow import Flow
+from presence_syncd.core.decision import Reason
 from presence_syncd.core.presence import BUSY
-from presence_syncd.core.reconcile import Reason
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Direction, Pin, Rules, View
 from presence_syncd.engine.account import FAREWELL, Account, forget_clock

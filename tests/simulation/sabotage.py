@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from presence_syncd.core import observe as observing
+from presence_syncd.core.decision import Decision, Reason
 from presence_syncd.core.entry import Kind, Publication
 from presence_syncd.core.presence import AVAILABLE
-from presence_syncd.core.reconcile import Decision, Reason
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import View
 from presence_syncd.engine import budget as budgets
