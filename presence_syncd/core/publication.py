@@ -148,7 +148,7 @@ def vouch(view: View, domain: str, until: float, rules: Rules, now: float) -> Vi
     return view.put(domain, replace(entry, vouched_by=by, vouched_until=until))
 
 
-def fail(view: View, domain: str, *, settled: bool = False) -> View:
+def fail(view: View, domain: str, *, settled: bool) -> View:
     """The write did not come through. Whether it was, or will be, applied is not known, unless that is `settled`."""
     entry = view.entries[domain]
     if entry.publication is None or entry.publication.accepted_at is not None:

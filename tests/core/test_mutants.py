@@ -11,14 +11,15 @@ from presence_syncd.connectors.symphony import wire as symphony
 from presence_syncd.core.change import of_status, of_word
 from presence_syncd.core.decision import Reason
 from presence_syncd.core.entry import Entry, Kind, Publication, Word
-from presence_syncd.core.presence import AWAY, BUSY, DND, Availability, Status, status
+from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, DND, Availability, Status, status
 from presence_syncd.core.publication import begin, freeze, leave
 from presence_syncd.core.reconcile import BLIND
+from presence_syncd.core.revealed import passing
 from presence_syncd.core.setback import not_ahead
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
-from tests.core.desk import Desk
+from tests.core.desk import VOCABULARIES, Desk
 
 
 def test_a_status_is_neither_idle_nor_out_of_office_unless_that_is_said() -> None:
@@ -330,6 +331,17 @@ def test_a_place_that_is_not_in_the_view_yet_is_taken_like_one_that_was_not_read
 def test_do_not_disturb_proves_that_somebody_is_there_while_its_word_is_fresh(age: float, *, is_proof: bool) -> None:
     entry = Entry(shown=DND, live_at=LATE, word=Word(DND, LATE - age))
     assert entry.is_proof("teams", LATE, 900.0) is is_proof
+
+
+def test_a_write_passes_only_where_ours_shows_and_no_other_write_stands() -> None:
+    ours = Publication("Available/Available", AVAILABLE, at=0.0, visible_by=20.0, taken_back=True)
+    entry, spoken = Entry(shown=AVAILABLE, mine=True, earlier=(ours,)), VOCABULARIES["session"]
+    assert passing(entry, spoken) == (ours,)
+    assert passing(replace(entry, shown=replace(AVAILABLE, idle=True)), spoken) == (ours,)
+    answered = replace(ours, returned=BUSY)
+    assert passing(replace(entry, shown=BUSY, earlier=(answered,)), spoken) == (answered,)
+    for other in ({"shown": None}, {"shown": BUSY}, {"mine": False}, {"publication": ours}):
+        assert passing(replace(entry, **other), spoken) == ()
 
 
 @dataclass(frozen=True)

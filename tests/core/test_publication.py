@@ -22,7 +22,7 @@ def busy_in_symphony() -> Desk:
 def test_nothing_happens_to_what_was_never_published() -> None:
     view = View({"teams": Entry()})
     assert accept(view, "teams", Accepted(), 1) == view
-    assert fail(view, "teams") == view
+    assert fail(view, "teams", settled=False) == view
     assert take_back(view, "teams", 60, 1) == view
     assert leave(view, "teams", 1) == view
 
