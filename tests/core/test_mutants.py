@@ -11,7 +11,7 @@ from presence_syncd.connectors.symphony import wire as symphony
 from presence_syncd.core.change import of_status, of_word
 from presence_syncd.core.decision import Reason
 from presence_syncd.core.entry import Entry, Kind, Publication, Word
-from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, DND, Availability, Status, status
+from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, DND, OFF_WORK, OFFLINE, Availability, Status, status
 from presence_syncd.core.publication import begin, freeze, leave
 from presence_syncd.core.reconcile import BLIND
 from presence_syncd.core.revealed import passing
@@ -342,6 +342,28 @@ def test_a_write_passes_only_where_ours_shows_and_no_other_write_stands() -> Non
     assert passing(replace(entry, shown=BUSY, earlier=(answered,)), spoken) == (answered,)
     for other in ({"shown": None}, {"shown": BUSY}, {"mine": False}, {"publication": ours}):
         assert passing(replace(entry, **other), spoken) == ()
+
+
+def test_what_comes_back_is_the_word_itself_that_faded_since_we_put_it_back() -> None:
+    put_back = Publication("AVAILABLE", AVAILABLE, at=0.0, visible_by=20.0, restores=True, confirmed_at=10.0)
+    word = Word(AVAILABLE, 5.0, faded=replace(AVAILABLE, idle=True), faded_at=20.0)
+    entry = Entry(word=word, publication=put_back)
+    assert entry.has_come_back(AVAILABLE)
+    assert not entry.has_come_back(BUSY)
+    for other in (None, replace(put_back, restores=False), replace(put_back, confirmed_at=None)):
+        assert not replace(entry, publication=other).has_come_back(AVAILABLE)
+    for said in (None, replace(word, faded=None), replace(word, faded_at=10.0)):
+        assert not replace(entry, word=said).has_come_back(AVAILABLE)
+
+
+def test_off_work_is_ours_while_it_stands_and_shows_as_gone() -> None:
+    ours = Publication("OFF_WORK", OFF_WORK, at=0.0, visible_by=20.0, confirmed_at=10.0)
+    entry = Entry(shown=OFFLINE, publication=ours)
+    assert entry.is_off_work_of_ours()
+    for shown in (None, AVAILABLE):
+        assert not replace(entry, shown=shown).is_off_work_of_ours()
+    for changed in ({"status": AWAY}, {"confirmed_at": None}, {"expires_at": 300.0}, {"overridden": True}):
+        assert not replace(entry, publication=replace(ours, **changed)).is_off_work_of_ours()
 
 
 @dataclass(frozen=True)
