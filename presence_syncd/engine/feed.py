@@ -6,7 +6,7 @@ The one rule: its readiness is the age of its last proof of life, never "no erro
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from itertools import chain
 
 import anyio
@@ -39,10 +39,12 @@ class Feed:
         self.requests = 0.0
         self._clock, self._rng = clock, rng
         self._links: dict[str, list[Placed]] = {}
+        self._new: set[str] = set()
 
     def add(self, link: Placed) -> None:
         """Take a link into the sweep, which comes soon then."""
         self._links.setdefault(link.link.key, []).append(link)
+        self._new.add(link.link.key)
         if self.trouble.error is None:
             self.trouble.try_now()
 
@@ -53,6 +55,7 @@ class Feed:
             links.remove(link)
         if not links:
             self._links.pop(link.link.key, None)
+            self._new.discard(link.link.key)
 
     @property
     def has_links(self) -> bool:
@@ -90,9 +93,11 @@ class Feed:
         service = self.driver.service
         if not links:
             return
+        keys = {same[0].link.key for same in links}
         flow = service.sweep([same[0].link for same in links])
-        seen = await self.driver.run(flow, service, Urgency.SWEEP, waiter=self.trouble)
+        seen = await self.driver.run(flow, service, self._urgency(keys), waiter=self.trouble)
         self.live_at = self._clock.now()
+        self._new -= keys
         handed = woken = 0
         for link in chain.from_iterable(links):
             if (observation := seen.get(link.link.key)) is None:
@@ -101,6 +106,10 @@ class Feed:
             if handed == AT_A_TIME or woken == WOKEN:  # or a change just heard would wait for hundreds that decide
                 handed = woken = 0
                 await anyio.lowlevel.checkpoint()
+
+    def _urgency(self, keys: Set[str]) -> Urgency:
+        """Who is new is read before others are renewed: until then nothing is written for them, for ever if need be."""
+        return Urgency.SWEEP if self._new.isdisjoint(keys) else Urgency.CHANGE
 
 
 def _hand_over(link: Placed, observation: Observation) -> bool:

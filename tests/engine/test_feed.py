@@ -71,6 +71,28 @@ async def test_a_sweep_that_wakes_many_lets_others_have_their_turn() -> None:
         assert max(after - before for before, after in pairwise(told)) < len(links) / 2
 
 
+async def test_who_is_new_is_read_before_others_are_renewed_and_later_after_them() -> None:
+    """Nothing is written for who was never read; where renewals take all there is, that would be for ever."""
+    async with engine({"desk": Desk()}) as running:
+        feed, links = _feed(running)
+        budget = feed.driver.budget
+        budget.full_rate, budget.burst = 1.0, 1.0
+        budget.pause(1.0)
+
+        async def renew() -> None:
+            while True:
+                await budget.take(Urgency.REFRESH)
+
+        for _ in range(3):
+            running.tasks.start_soon(renew)
+        running.tasks.start_soon(feed.run)
+        await anyio.sleep(20)
+        assert all(map(_shown, links))
+        swept = budget.swept
+        await anyio.sleep(60)
+        assert budget.swept <= swept + 1
+
+
 async def test_two_links_of_one_person_are_read_once() -> None:
     desk = Desk()
     async with engine({"desk": desk}) as running:
