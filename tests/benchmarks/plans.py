@@ -22,6 +22,7 @@ ALL = (
     "polled-tls",
     "hand",
     "growth",
+    "swept-growth",
     "storm",
 )
 """What can be measured."""
@@ -78,9 +79,9 @@ def _crowds(extent: Extent, tls: Mapping[str, str]) -> dict[str, dict[str, Plan]
         "hand": {"hand": ("hand", watched)},
         "growth": {
             **{f"polled@{part}": ("scale", {**linked, "size": size}) for part, size in parts.items()},
-            **{f"swept@{part}": ("scale", {**swept, "size": size}) for part, size in parts.items()},
             **{f"hand@{part}": ("hand", {**watched, "size": size}) for part, size in parts.items()},
         },
+        "swept-growth": {f"swept@{part}": ("scale", {**swept, "size": size}) for part, size in parts.items()},
         "storm": {"storm": ("storm", {**linked, "seconds": 3 * extent.seconds})},
     }
 
