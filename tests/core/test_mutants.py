@@ -356,6 +356,13 @@ def test_what_comes_back_is_the_word_itself_that_faded_since_we_put_it_back() ->
         assert not replace(entry, word=said).has_come_back(AVAILABLE)
 
 
+def test_a_failed_write_that_was_seen_has_come() -> None:
+    seen = Publication("busy", BUSY, at=0.0, visible_by=20.0, failed=True, confirmed_at=10.0)
+    entry = Entry(shown=AVAILABLE, shown_from=LATE, publication=seen)
+    assert entry.may_cause(seen, LATE)
+    assert not entry.may_cause(replace(seen, confirmed_at=None), LATE)
+
+
 def test_off_work_is_ours_while_it_stands_and_shows_as_gone() -> None:
     ours = Publication("OFF_WORK", OFF_WORK, at=0.0, visible_by=20.0, confirmed_at=10.0)
     entry = Entry(shown=OFFLINE, publication=ours)
