@@ -19,7 +19,7 @@ class Reason(StrEnum):
     READ_ONLY = "read-only"  # the link's direction
     STANDBY = "standby"  # another door of the domain writes
     PAUSED = "paused"
-    UNREAD = "unread"  # waiting until everything readable was read once
+    UNREAD = "unread"  # waiting until everything was read once, or for long if this was not
     NOTHING_SAID = "nothing-said"
     BACKOFF = "backoff"  # the link is in trouble until `requeue_at`
     REFUSED = "refused"  # the service refuses this word for good

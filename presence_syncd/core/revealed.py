@@ -32,8 +32,8 @@ def is_revealed(publication: Publication, entry: Entry, status: Status, vocabula
 
 def _beneath(publication: Publication, entry: Entry, vocabulary: Vocabulary) -> frozenset[Status]:
     """What may lie under a write: what was seen there, or, where ours hid it for long, a client that rests since."""
-    hid = entry.mine and entry.shown != entry.beneath and publication.expires_at is not None
-    hid = hid and not publication.overridden
+    hides = entry.mine and entry.shown != entry.beneath  # or it only lets be seen what they chose before
+    hid = hides and publication.expires_at is not None and not publication.overridden
     rests = hid and (publication.taken_back or publication.written not in vocabulary.top)
     return publication.before | {AVAILABLE} if rests else publication.before
 

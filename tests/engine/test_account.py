@@ -264,14 +264,14 @@ async def test_when_refused_credentials_work_again_all_who_rest_on_them_try_at_o
         for account in accounts:
             left.shown[account.name] = "Busy"
             running.tasks.start_soon(account.run)
-        await anyio.sleep(2 * 3600)
+        await anyio.sleep(4 * 3600)
         links = [account.links[1] for account in accounts]
         assert all(link.hearing.is_parked for link in links)
         rests = sorted(max(link.hearing.retry_at, link.trouble.retry_at) - running.clock.now() for link in links)
         running.secrets["DESK_PASSWORD"] = "new"
         accounts[0].links[1].try_now()
         await anyio.sleep(30)
-        assert rests[0] > 30  # so none of the others came by itself
+        assert rests[0] > 300  # so none of the others came by itself
         assert right.shown == dict.fromkeys(("ann", "ben", "cleo"), "Busy")
         assert not any(link.hearing.error or link.trouble.error for link in links)
 
