@@ -23,10 +23,14 @@ CONTROL = "/_emulator"
 
 
 class EmulatedClock:
-    """Seconds that run `speed` times as fast as the loop's, and can be pushed forward."""
+    """Seconds that run `speed` times as fast as the loop's, and can be pushed forward.
 
-    def __init__(self, *, epoch: float = 1_800_000_000.0, speed: float = 1.0) -> None:
+    Who waits for one of them looks again after `longest_nap` real seconds: somebody may have pushed it.
+    """
+
+    def __init__(self, *, epoch: float = 1_800_000_000.0, speed: float = 1.0, longest_nap: float = 5.0) -> None:
         self.epoch, self._speed, self._offset, self._since = epoch, speed, 0.0, 0.0
+        self.longest_nap = longest_nap
 
     def now(self) -> float:
         """Unix seconds of the emulated world."""
@@ -46,6 +50,10 @@ class EmulatedClock:
         here = anyio.current_time()
         self._offset += (here - self._since) * self._speed
         self._since, self._speed = here, speed
+
+    def nap(self, until: float) -> float:
+        """How long to wait for `until`, in real seconds, before looking again."""
+        return min((until - self.now()) / self._speed, self.longest_nap)
 
     async def sleep(self, seconds: float) -> None:
         """Wait for emulated seconds."""

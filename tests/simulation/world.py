@@ -11,6 +11,7 @@ import random
 import traceback
 from collections import deque
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,7 @@ class World:
         self.parameters, self.folder, self._tasks = parameters, folder, tasks
         self.trace, self.facts, self.disk = Trace(keep=keep), Facts(), Disk()
         self.people = NAMES[: parameters.accounts] + tuple(f"p{n}" for n in range(len(NAMES), parameters.accounts))
-        clock = EmulatedClock(epoch=EPOCH)
+        clock = EmulatedClock(epoch=EPOCH, longest_nap=inf)
         rng = self.random("desks")
         drawn = [name for name in DESKS if name in ("teams", "symphony") or rng.random() < 0.5]
         names = [name for name in DESKS if name in parameters.services] or drawn

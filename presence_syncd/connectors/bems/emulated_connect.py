@@ -7,10 +7,13 @@ oddity they show can be switched on.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
+
+import anyio
 
 from presence_syncd.connectors.bems.emulated_people import NUMBERS, OFFLINE, Backend, bare
 from presence_syncd.connectors.bems.emulated_words import Data, Switches, error_of, framed, message_of, styled
@@ -43,7 +46,10 @@ class Session:
 
 @dataclass(slots=True, eq=False)
 class Peer:
-    """One connection, or one cookie where HTTP has none: what is to be said to it, and when."""
+    """One connection, or one cookie where HTTP has none: what is to be said to it, and when.
+
+    `bell` is set when there is something more to say, or the connection is to be closed.
+    """
 
     cookie: str
     header_token: str = ""
@@ -51,6 +57,26 @@ class Peer:
     queue: list[tuple[float, str]] = field(default_factory=list)
     is_open: bool = True
     close_code: int = 1000
+    bell: anyio.Event = field(default_factory=anyio.Event)
+
+    def ring(self) -> None:
+        """Wake who speaks to this peer."""
+        self.bell.set()
+        self.bell = anyio.Event()
+
+    def put(self, at: float, text: str) -> None:
+        """Have something said, not before `at`."""
+        self.queue.append((at, text))
+        self.ring()
+
+    def close(self, code: int) -> None:
+        """Have the connection closed."""
+        self.is_open, self.close_code = False, code
+        self.ring()
+
+    def next_at(self) -> float:
+        """When there is something to say next."""
+        return min((at for at, _ in self.queue), default=math.inf)
 
     def due(self, now: float) -> list[str]:
         """Take what is to be said by now."""
@@ -102,7 +128,7 @@ class Connect:
     def drop(self, code: int = 1006) -> None:
         """Cut every connection; the sessions stay."""
         for peer in self.peers:
-            peer.is_open, peer.close_code = False, code
+            peer.close(code)
         self.peers.clear()
 
     def restart(self) -> None:
@@ -260,7 +286,7 @@ class Connect:
 
     def raw(self, peer: Peer, text: str) -> None:
         """Say anything."""
-        peer.queue.append((self.clock.now(), text))
+        peer.put(self.clock.now(), text)
 
     def _say_done(self, peer: Peer, method: str, number: str | None, data: Data) -> None:
         """Say PROCESSING and COMPLETE, in the way that is switched on."""
@@ -280,7 +306,7 @@ class Connect:
         return session.sequence
 
     def _say(self, peer: Peer, message: Data, wait: float = 0.0) -> None:
-        peer.queue.append((self.clock.now() + wait, styled(message, self.switches.style)))
+        peer.put(self.clock.now() + wait, styled(message, self.switches.style))
 
     def framed(self, texts: list[str]) -> list[str]:
         """Put messages into frames, in the way that is switched on."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from math import ceil, inf
 
 import anyio
 from starlette.requests import Request
@@ -26,6 +27,8 @@ ABNORMAL = 1006
 """The close code of a connection that ends without a close frame (RFC 6455, 7.4.1): nobody can send it."""
 LOOK = 0.01
 """Real seconds between two looks for what is to be said."""
+ROUNDING = 1e-6
+"""Looks by which a timer may be late without missing one."""
 
 
 class Cut(Response):
@@ -120,7 +123,7 @@ class BemsEmulator(Emulator):
                 while True:
                     self.connect.hear(peer, await socket.receive_text())
             except WebSocketDisconnect:
-                peer.is_open = False
+                peer.close(1000)
             tasks.cancel_scope.cancel()
         if peer in self.connect.peers:
             self.connect.peers.remove(peer)
@@ -131,7 +134,7 @@ class BemsEmulator(Emulator):
             while peer.is_open:
                 for text in self.connect.framed(peer.due(self.clock.now())):
                     await socket.send_text(text)
-                await anyio.sleep(self.look)
+                await self._look_again(peer)
             if peer.close_code != ABNORMAL:
                 await socket.close(peer.close_code)
         scope.cancel()  # the server closes the TCP connection of an application that returns
@@ -150,13 +153,21 @@ class BemsEmulator(Emulator):
         self.connect.hear(peer, body)
         said = peer.due(self.clock.now())
         while not said and peer.is_open and self.clock.now() < until:
-            await anyio.sleep(self.look)
+            await self._look_again(peer, until)
             said = peer.due(self.clock.now())
         if not peer.is_open:
             return Cut() if peer.close_code == ABNORMAL else Response(status_code=503)
         answer = Response("\n".join(self.connect.framed(said)), media_type="application/json")
         answer.set_cookie("deviceToken", peer.cookie)
         return answer
+
+    async def _look_again(self, peer: Peer, until: float = inf) -> None:
+        """Sleep until the first of the looks to come at which there may be something to say, or `until` is over."""
+        began = anyio.current_time()
+        with anyio.move_on_after(self.clock.nap(min(peer.next_at(), until))):
+            await peer.bell.wait()
+        passed = (anyio.current_time() - began) / self.look
+        await anyio.sleep(max(0.0, max(1, ceil(passed - ROUNDING)) - passed) * self.look)
 
     async def _subscribe(self, request: Request) -> Response:
         if request.headers.get(TOKEN) not in self.lookup_tokens:

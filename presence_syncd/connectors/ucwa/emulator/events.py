@@ -16,9 +16,6 @@ from presence_syncd.connectors.ucwa.emulator.applications import Application, Ch
 from presence_syncd.connectors.ucwa.emulator.documents import page, problem
 from presence_syncd.connectors.ucwa.emulator.pool import ONE, Pool
 
-LONGEST_NAP = 5.0
-"""Real seconds after which a held poll looks at the clock again, which somebody may have pushed."""
-
 
 class Events(Pool):
     """Long polls. `medium` and `poll_seconds` are the longest times, in emulated seconds.
@@ -95,7 +92,7 @@ class Events(Pool):
             if channel.sent is not None or channel.due(medium) <= now or until <= now:
                 return "due"
             wake_at = min(channel.due(medium), until, application.person.next_change(now))
-            with anyio.move_on_after(min((wake_at - now) / self.clock.speed, LONGEST_NAP)):
+            with anyio.move_on_after(self.clock.nap(wake_at)):
                 await channel.bell.wait()
 
     def _is_over(self, application: Application, channel: Channel) -> bool:
