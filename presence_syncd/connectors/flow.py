@@ -257,6 +257,12 @@ def _seconds_until(date: str, now: str | None) -> float:
         return -1.0
 
 
+def doubled(limits: tuple[float, float], count: int) -> float:
+    """The wait after `count` earlier ones: from the first of `limits` (s) to the last, each time twice as long."""
+    first, longest = limits
+    return min(longest, first * 2.0 ** min(count, 20))
+
+
 def chunks(items: Iterable[T], size: int) -> Generator[list[T], None, None]:
     """Cut `items` into lists of at most `size`."""
     chunk: list[T] = []

@@ -39,7 +39,8 @@ def private(path: Path, text: str) -> None:
 class Desk(ABC):
     """One emulated service. `seats` says who is there: absent, True at the keyboard, False idle.
 
-    `words` are what people can choose, each with its meaning; `told` what colleagues see of a word said elsewhere.
+    `words` are what people can choose, each with its meaning; `told` what colleagues see of a word said elsewhere;
+    `visible_after` seconds pass until what was said can be read.
     """
 
     name: ClassVar[str]
@@ -49,6 +50,7 @@ class Desk(ABC):
     told: Mapping[Status, Status]
     emulator: Any  # each desk knows its own
     poll_within: float
+    visible_after = 0.0
     leased = False
     fades_ours = False
     signs_in_with_a_word = False
@@ -165,7 +167,7 @@ class GraphDesk(Desk):
         self.told = meanings.GRAPH if self.preferred else meanings.GRAPH_SESSION
         self.expiration = rng.choice([5, 15, 60])
         self.emulator = GraphEmulator(clock, tenant=DOMAIN, client_id=self.app, client_secret=self.secret)
-        self.emulator.calls.visible_after = rng.choice([0.0, 0.0, 3.0])
+        self.visible_after = self.emulator.calls.visible_after = rng.choice([0.0, 0.0, 3.0])
         self.emulator.calls.sequence_numbers = rng.random() < 0.8
         for person in people:
             self.emulator.add_user(self.id(person))

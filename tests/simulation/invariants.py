@@ -50,13 +50,12 @@ def last_word_wins(world: World, person: str, words: list[Said]) -> list[Broken]
 def _was_renewed_over(world: World, word: Said) -> bool:
     """Whether what stood there was renewed in the moment after it, so that nobody, not the daemon either, saw the word.
 
-    A renewal follows a reading by so long at most; what it says, it has said before.
+    A renewal follows a reading by so long at most, and a reading may be behind; what it says, it has said before.
     """
+    desk = world.desks[word.desk]
     told = [w for w in world.facts.wrote if (w.person, w.desk) == (word.person, word.desk)]
-    before = {w.word for w in told if w.at <= word.at}
-    return world.desks[word.desk].leased and any(
-        w.word in before and word.at < w.at <= word.at + UNSEEN and "setUser" in w.word for w in told
-    )
+    before, until = {w.word for w in told if w.at <= word.at}, word.at + desk.visible_after + UNSEEN
+    return desk.leased and any(w.word in before and word.at < w.at <= until and "setUser" in w.word for w in told)
 
 
 def a_fade_overrules_nothing(world: World, person: str, word: Said, faded: str) -> list[Broken]:

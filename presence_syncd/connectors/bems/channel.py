@@ -15,12 +15,14 @@ from presence_syncd.connectors.bems.jsonrpc import Call
 from presence_syncd.connectors.bems.session import TokenRefused
 from presence_syncd.connectors.bems.settings import BemsSettings
 from presence_syncd.connectors.fields import Secret
-from presence_syncd.connectors.flow import Flow, Now, Open, Receive, Reply, Request, Send, Wait, expect
+from presence_syncd.connectors.flow import Flow, Now, Open, Receive, Reply, Request, Send, Wait, doubled, expect
 
 TOKEN_HEADER = "X-Good-GD-AuthToken"  # noqa: S105  # a name
 MOST_COOKIES = 20
 EAGER = 0.5
 """Seconds between two polls while an answer is waited for."""
+MOST_QUICK, SLOWEST = 5, 10.0
+"""Long polls in a row that are answered sooner than `EAGER`, before the next one waits; its longest wait in seconds."""
 MARGIN = 10.0
 """Seconds a long poll may take beyond the time the server holds it."""
 
@@ -109,6 +111,7 @@ class PolledChannel:
     def __init__(self, settings: BemsSettings, cookies: Cookies, url: str, *, held: bool) -> None:
         self._settings, self._cookies, self._url, self._held = settings, cookies, url, held
         self._token: Secret | None = None
+        self._quick = 0
 
     def open(self, token: Secret | None) -> Flow[None]:
         """Keep the token for the requests to come."""
@@ -124,9 +127,18 @@ class PolledChannel:
     def receive(self, seconds: float, *, eager: bool) -> Flow[list[Heard]]:
         """Ask for what there is to say. Eagerly: on behalf of somebody who waits for it."""
         if self._held:
-            return (yield from self._post("[]", "poll", hold=0.0 if eager else self._settings.hold))
+            return (yield from self._poll_held(seconds, eager=eager))
         yield Wait(max(0.0, min(seconds, EAGER if eager else self._settings.poll_every)))
         return (yield from self._post("[]", "poll"))
+
+    def _poll_held(self, seconds: float, *, eager: bool) -> Flow[list[Heard]]:
+        """Poll at once; but who answers at once, again and again, is not asked as fast as that."""
+        if self._quick >= MOST_QUICK:
+            yield Wait(max(0.0, min(seconds, doubled((EAGER, SLOWEST), self._quick - MOST_QUICK))))
+        began = yield Now()
+        heard = yield from self._post("[]", "poll", hold=0.0 if eager else self._settings.hold)
+        self._quick = self._quick + 1 if (yield Now()) - began < EAGER else 0
+        return heard
 
     def _post(self, body: str, operation: str, hold: float | None = None) -> Flow[list[Heard]]:
         limit = self._settings.deadline if hold is None else (hold or self._settings.hold) + MARGIN

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from presence_syncd.connectors.bems.channel import Cookies, channel
+from presence_syncd.connectors.bems.channel import SLOWEST, Cookies, channel
 from presence_syncd.connectors.bems.jsonrpc import read_answer
 from presence_syncd.connectors.bems.lookup import ALARM_AFTER
 from presence_syncd.connectors.bems.session import TokenRefused
@@ -27,6 +27,8 @@ TRANSPORTS: dict[str, dict[str, Any]] = {
     "poll": {"transport": "poll", "url": "http://127.0.0.1/connect/poll"},
 }
 LOOKUP = {"lookup_url": "http://127.0.0.1"}
+OVER = '{"id": null, "error": {"code": 1017}}'
+"""What a poll is answered without a session."""
 
 
 @pytest.fixture(params=list(TRANSPORTS))
@@ -626,6 +628,25 @@ def test_a_session_renewed_beside_a_hanging_long_poll_is_heard_by_it() -> None:
     assert len(bench.connect.begun) == 2
 
 
+def test_a_server_that_holds_no_poll_back_is_not_asked_at_full_speed_and_is_heard_all_the_same() -> None:
+    bench = Bench(TRANSPORTS["long-poll"], hold=0.05).start()
+    before = len(bench.posted)
+    bench.run(600)
+    assert 50 < len(bench.posted) - before < 100
+    assert bench.publish("busy", seconds=2.0).failed is None  # who waits for an answer is not kept waiting
+    bench.server.client(ALICE, "away")
+    bench.run(SLOWEST)
+    assert bench.raws[-1] == "away"
+
+
+def test_an_answer_that_never_comes_is_not_asked_for_at_full_speed() -> None:
+    bench = Bench(TRANSPORTS["long-poll"], hold=80.0)
+    bench.connect.hear = lambda peer, text: bench.connect.raw(peer, OVER) if text == "[]" else None  # type: ignore[method-assign]
+    bench.start(60)
+    assert len(bench.posted) < 40
+    assert isinstance(bench.errors[0], Unavailable)
+
+
 def test_a_token_that_a_renewal_cannot_use_is_refused_for_everybody() -> None:
     bench = Bench(TRANSPORTS["long-poll"], hold=80.0)
     bench.start()
@@ -895,10 +916,9 @@ def test_a_dependency_that_failed_is_not_sent_again(bench: Bench) -> None:
 def test_what_an_old_poll_says_of_an_old_session_ends_no_new_one() -> None:
     bench = Bench(TRANSPORTS["long-poll"]).start()
     session = bench.link.session
-    over = '{"id": null, "error": {"code": 1017}}'
-    session.take(over, bench.now, session.number - 1)
+    session.take(OVER, bench.now, session.number - 1)
     assert session.is_ready
-    session.take(over, bench.now, session.number)
+    session.take(OVER, bench.now, session.number)
     assert not session.is_ready
     assert isinstance(session.fault, SessionExpired)
 

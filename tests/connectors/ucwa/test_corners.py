@@ -11,11 +11,11 @@ import pytest
 
 from presence_syncd.connectors.emulation import Answer
 from presence_syncd.connectors.fields import Secret
-from presence_syncd.connectors.flow import Flow, Reply, Request
+from presence_syncd.connectors.flow import Flow, Reply, Request, doubled
 from presence_syncd.connectors.ucwa.protocol.application import Identity, create, make_available
 from presence_syncd.connectors.ucwa.protocol.channel import Event, Page
 from presence_syncd.connectors.ucwa.protocol.door import Door
-from presence_syncd.connectors.ucwa.protocol.history import Guard, doubled
+from presence_syncd.connectors.ucwa.protocol.history import Guard
 from presence_syncd.connectors.ucwa.protocol.listening import Trouble
 from presence_syncd.connectors.ucwa.protocol.presence import read_both, subscribe, write_note, write_presence
 from presence_syncd.connectors.ucwa.protocol.problem import Forbidden, NotAvailable

@@ -6,9 +6,8 @@ out of the inbox only when it is done. The person's presence is claimed only as 
 
 from __future__ import annotations
 
-from presence_syncd.connectors.flow import Emit, Enter, Flow, Now, Wait
+from presence_syncd.connectors.flow import Emit, Enter, Flow, Now, Wait, doubled
 from presence_syncd.connectors.ucwa.protocol.application import make_available, refresh
-from presence_syncd.connectors.ucwa.protocol.history import doubled
 from presence_syncd.connectors.ucwa.protocol.membership import Membership
 from presence_syncd.connectors.ucwa.protocol.presence import (
     EXTEND_AFTER,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from presence_syncd.connectors.flow import doubled
 from presence_syncd.connectors.ucwa.protocol.problem import ApplicationLost, Forbidden, Gone
 from presence_syncd.errors import Rejected, ServiceError, SessionExpired, Unavailable
 
@@ -20,12 +21,6 @@ CREATE = (1.0, 30.0)
 RECREATE = (5.0, 900.0)
 REDIRECT = (30.0, 600.0)
 """Back-offs in seconds: the first and the longest, doubling between."""
-
-
-def doubled(limits: tuple[float, float], count: int) -> float:
-    """The wait after `count` earlier ones."""
-    first, longest = limits
-    return min(longest, first * 2.0 ** min(count, 20))
 
 
 class Guard:

@@ -10,10 +10,9 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from presence_syncd.connectors.flow import Enter, Flow, Reply, Request, Wake
+from presence_syncd.connectors.flow import Enter, Flow, Reply, Request, Wake, doubled
 from presence_syncd.connectors.ucwa.protocol.application import refresh
 from presence_syncd.connectors.ucwa.protocol.channel import POLL_DEADLINE, Page, read_page, with_timers
-from presence_syncd.connectors.ucwa.protocol.history import doubled
 from presence_syncd.connectors.ucwa.protocol.membership import Membership, pause
 from presence_syncd.connectors.ucwa.protocol.problem import (
     ApplicationLost,
