@@ -126,7 +126,7 @@ class Daemon:
         for name in self.config.services:
             self._add_service(name)
         self.left_behind.recall(records, {account.name for account in self.config.accounts})
-        await self.left_behind.forget_ended()
+        infrastructure.start_soon(self.left_behind.run)
         for settings in self.config.accounts:
             self._add_account(settings, records.get(settings.name, Record()))
 
@@ -192,10 +192,10 @@ class Daemon:
         return account
 
     async def _remove_for_good(self, name: str) -> None:
-        """Stop an account that is not configured any more, and forget it."""
+        """Stop an account that is not configured any more; what is known of it is kept for a while."""
         account = await self._remove_account(name)
         self._lately.pop(name, None)
-        await self.left_behind.put(name, _record(account), account.heard)
+        await self.left_behind.put(name, _record(account))
 
     async def reload(self, config: Config) -> Reloaded:
         """Take another configuration, touching only what differs in it."""
@@ -232,7 +232,6 @@ class Daemon:
             for name in changed:
                 staying_in = staying(before[name], after[name], services)
                 tasks.start_soon(self._take_record, records, name, staying_in)
-        await self.left_behind.forget_ended()
         for name in services:
             await self._remove_service(name)
         for name in [name for name in self.config.services if name not in self.drivers]:

@@ -5,8 +5,6 @@ The one rule: the note comes first. Whatever happens to the request, its echo is
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from presence_syncd.core.entry import Entry, Publication, is_older
 from presence_syncd.core.presence import Status
 from presence_syncd.core.values import Value, replace
@@ -178,21 +176,3 @@ def leave(view: View, domain: str, now: float) -> View:
     until = last.expires_at + (last.visible_by - last.at) if last.left_until is None else last.left_until
     left = replace(last, accepted_at=None, failed=True, refresh_at=None, expires_at=now, visible_by=now)
     return view.put(domain, replace(entry, publication=replace(left, left_until=until)))
-
-
-def left_behind(view: View, heard: Collection[str], now: float) -> View | None:
-    """What is left of an account that goes: leases that outlive it where the farewell was not `heard`; None if none is.
-
-    It is no more than what tells, should the account come back before they end, that what shows there is ours.
-    """
-    left = {
-        domain: Entry(publication=entry.publication)
-        for domain, entry in view.entries.items()
-        if domain not in heard and _has_outlived(entry.publication, now)
-    }
-    return View(left) if left else None
-
-
-def _has_outlived(publication: Publication | None, now: float) -> bool:
-    """Whether a lease we signed out of may still be there, if nobody heard that."""
-    return publication is not None and publication.left_until is not None and now < publication.left_until

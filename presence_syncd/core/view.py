@@ -79,13 +79,17 @@ class Pin(Value, frozen=True):
 
 
 class View(Value, frozen=True):
-    """One account. `entries` are in the order in which its links are configured; `started_at` in daemon's seconds."""
+    """One account. `entries` are in the order in which its links are configured.
+
+    In daemon's seconds: `started_at`, and `gone_at`, when it was taken out of the configuration (None: it is there).
+    """
 
     entries: Mapping[str, Entry] = msgspec.field(default_factory=dict)
     started_at: float = 0.0
     pin: Pin | None = None
     paused: bool = False
     frozen_until: float = 0.0
+    gone_at: float | None = None
 
     def put(self, domain: str, entry: Entry) -> View:
         """The view with one entry replaced."""

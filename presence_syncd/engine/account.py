@@ -60,7 +60,6 @@ class Account:
         )
         self._saved_version = -1
         self.staying: frozenset[str] = frozenset()
-        self.heard: set[str] = set()  # the domains in which our farewell was heard
         self.broke_in = ""
 
     async def run(self) -> None:
@@ -93,7 +92,6 @@ class Account:
     async def _sign_out(self, link: Placed) -> None:
         try:
             await link.driver.run(link.link.sign_out(), link.link, Urgency.CHANGE, link)
-            self.heard.add(link.domain)
         except ServiceError as error:
             link.log.debug("farewell not heard", error=type(error).__name__)
         finally:

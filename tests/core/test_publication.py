@@ -7,7 +7,7 @@ import pytest
 from presence_syncd.core.decision import Reason
 from presence_syncd.core.entry import Entry, Kind
 from presence_syncd.core.presence import AVAILABLE, AWAY, BRB, BUSY
-from presence_syncd.core.publication import KEPT, Accepted, accept, begin, fail, leave, left_behind, take_back
+from presence_syncd.core.publication import KEPT, Accepted, accept, begin, fail, leave, take_back
 from presence_syncd.core.view import View
 from tests.core.desk import Desk
 
@@ -289,31 +289,3 @@ def test_a_try_that_the_service_itself_refused_explains_no_word_later(*, settled
     desk.write("teams", 20)
     desk.see("teams", "brb", 25)
     assert desk.see("teams", "busy", 40) is kind
-
-
-def test_what_is_left_of_an_account_that_goes_are_leases_whose_farewell_was_not_heard_until_they_end() -> None:
-    desk = Desk("teams", "symphony", "skype")
-    desk.start(teams="available", symphony="available", skype="available")
-    desk.see("symphony", "busy", 10)
-    desk.write("teams", 10, refresh_in=200, expires_in=300)
-    desk.write("skype", 10)
-    assert left_behind(desk.view, (), 20) is None  # nothing was signed out of
-    view = leave(leave(desk.view, "teams", 20), "skype", 20)
-    ours = view.entries["teams"].publication
-    assert ours is not None
-    assert ours.left_until is not None
-    assert left_behind(view, (), 20) == View({"teams": Entry(publication=ours)})
-    assert left_behind(view, {"teams"}, 20) is None
-    assert left_behind(view, (), ours.left_until) is None
-
-
-def test_an_account_that_comes_back_takes_the_lease_it_left_behind_for_no_word() -> None:
-    desk = Desk("teams", "symphony")
-    desk.start(teams="available", symphony="available")
-    desk.see("symphony", "busy", 10)
-    desk.write("teams", 10, refresh_in=200, expires_in=300)
-    back = left_behind(leave(desk.view, "teams", 20), (), 20)
-    assert back is not None
-    desk.view = back
-    assert desk.see("teams", "busy", 100) is Kind.ECHO
-    assert desk.view.entries["teams"].word is None
