@@ -28,6 +28,7 @@ from presence_syncd.core.revealed import (
     is_by_signing_in,
     is_revealed,
     is_what_was_left,
+    lies_beneath,
     passing,
     says,
 )
@@ -87,7 +88,7 @@ def _kind(entry: Entry, seen: Observation, planned: str | None, vocabulary: Voca
         return Kind.ECHO
     if any(vocabulary.is_faded_echo(p.written, status) for p in may_show):
         return Kind.DECAY
-    if any(is_revealed(p, entry, status, vocabulary, seen.at) for p in ours) or is_brought_back(entry, seen):
+    if any(is_revealed(p, entry, seen, vocabulary) for p in ours) or is_brought_back(entry, seen, vocabulary):
         return Kind.ECHO
     return _own_or_faded(entry, seen, vocabulary, rules)
 
@@ -181,7 +182,7 @@ def _show(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary) -
         live_at=seen.at,
         mine=mine,
         left=_left(entry) if seen.status.is_absent else None,
-        beneath=entry.beneath if mine or seen.status.is_absent else seen.status,
+        beneath=lies_beneath(entry, seen, vocabulary, mine=mine),
         publication=publication,
         earlier=earlier if kind is not Kind.OWN else tuple(replace(p, before=frozenset()) for p in earlier),
     )
@@ -209,7 +210,7 @@ def _is_mine(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary
         return entry.mine
     if is_by_signing_in(entry, seen) or is_what_was_left(entry, seen.status, vocabulary):
         return True
-    if kind is Kind.ECHO and is_brought_back(entry, seen):
+    if kind is Kind.ECHO and is_brought_back(entry, seen, vocabulary):
         return True
     return any(
         _says(p, seen.status, vocabulary, seen.at) or vocabulary.is_faded_echo(p.written, seen.status)

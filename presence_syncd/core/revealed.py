@@ -6,7 +6,7 @@ The one rule: each is a question about one reading; what follows from the answer
 from __future__ import annotations
 
 from presence_syncd.core.entry import Entry, Observation, Publication, is_idle_variant
-from presence_syncd.core.presence import AVAILABLE, Status
+from presence_syncd.core.presence import AVAILABLE, Activity, Status
 from presence_syncd.core.vocabulary import Vocabulary
 
 SOON = 300.0
@@ -18,14 +18,14 @@ def is_by_signing_in(entry: Entry, seen: Observation) -> bool:
     return seen.by_signing_in or (seen.status == entry.foretold and seen.at < entry.foretold_until)
 
 
-def is_revealed(publication: Publication, entry: Entry, status: Status, vocabulary: Vocabulary, now: float) -> bool:
+def is_revealed(publication: Publication, entry: Entry, seen: Observation, vocabulary: Vocabulary) -> bool:
     """Whether it is what lay under a write of ours that is not visible yet, was taken back, or has lapsed.
 
     The end of a lease reveals once, and soon: what shows after that the person changes.
     """
-    over = (publication.taken_back or _has_just_lapsed(publication, entry, now)) and entry.mine
-    return (over or publication.is_awaited(now)) and any(
-        is_idle_variant(status, below) or vocabulary.is_fade(below, status)
+    over = (publication.taken_back or _has_just_lapsed(publication, entry, seen.at)) and entry.mine
+    return (over or publication.is_awaited(seen.at)) and any(
+        is_idle_variant(seen.status, below) or vocabulary.is_fade(below, seen.status)
         for below in _beneath(publication, entry, vocabulary)
     )
 
@@ -54,11 +54,35 @@ def is_what_was_left(entry: Entry, status: Status, vocabulary: Vocabulary) -> bo
     return left is not None and not waits and (is_idle_variant(status, left) or vocabulary.is_fade(left, status))
 
 
-def is_brought_back(entry: Entry, seen: Observation) -> bool:
+def is_brought_back(entry: Entry, seen: Observation, vocabulary: Vocabulary) -> bool:
     """Whether a session of ours, the only one there is, lets be seen again what the person chose before they left."""
     ours, is_gone = entry.publication, entry.shown is not None and entry.shown.is_absent
-    awaited = ours is not None and ours.holds(seen.at) and ours.is_awaited(seen.at)
-    return is_gone and awaited and seen.status == entry.beneath
+    if ours is None or not is_gone or not (ours.holds(seen.at) and ours.is_awaited(seen.at)):
+        return False
+    if entry.beneath is None:  # they chose it, if at all, before we looked first
+        return _must_be_chosen(seen.status) and not says(ours, seen.status, vocabulary)
+    return seen.status == entry.beneath
+
+
+def _must_be_chosen(status: Status) -> bool:
+    """Whether nobody shows it who just comes: they are available then, or in a call."""
+    return status.activity is Activity.NONE and status.awake != AVAILABLE
+
+
+def lies_beneath(entry: Entry, seen: Observation, vocabulary: Vocabulary, *, mine: bool) -> Status | None:
+    """What lies under ours after a reading, as far as is known: what showed last that was theirs, or may be."""
+    if seen.status.is_absent:
+        return entry.beneath
+    may_be_theirs = not mine or is_brought_back(entry, seen, vocabulary) or _has_given_way(entry, seen)
+    return seen.status if may_be_theirs else entry.beneath
+
+
+def _has_given_way(entry: Entry, seen: Observation) -> bool:
+    """Whether a word of theirs gave way to what a lease of ours has said for long: they chose the same, or nothing."""
+    ours, was = entry.publication, entry.shown
+    if ours is None or ours.expires_at is None or was is None or was.is_absent or entry.mine or seen.status == was:
+        return False
+    return not any(p.is_awaited(seen.at) for p in entry.publications(seen.at))
 
 
 def passing(entry: Entry, vocabulary: Vocabulary) -> tuple[Publication, ...]:
