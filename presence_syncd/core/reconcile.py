@@ -171,8 +171,9 @@ def _shown_or_not(case: _Case, published: Publication) -> Decision:
         return Decision(Reason.IN_SYNC, requeue_at=at)
     if published.is_awaited(case.now):
         return Decision(Reason.CONFIRMING, requeue_at=_earlier(published.visible_by, at))
-    if published.rewrites < 1:
-        return _change(case, Reason.REWRITE) if _may_claim(case) else _faded(case)
+    is_news = case.composed.domain is not None and published.at < case.composed.at  # which may end what hides ours
+    if published.rewrites < 1 or is_news:
+        return _change(case, Reason.CHANGE if is_news else Reason.REWRITE) if _may_claim(case) else _faded(case)
     return Decision(Reason.SHADOWED, requeue_at=at)
 
 

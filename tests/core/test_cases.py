@@ -150,8 +150,13 @@ def test_graph_07_a_session_of_higher_rank_is_not_fought() -> None:
     for now in (130, 500, 5000):
         assert desk.why("session", now) is Reason.SHADOWED
     desk.see("skype", "away", 6000)
-    assert desk.why("session", 6000) is Reason.SHADOWED
     assert desk.status(6001) == "away"
+    assert (
+        desk.write("session", 6000).reason is Reason.CHANGE
+    )  # a new word is tried, though it is written as the old one
+    assert desk.why("session", 6059) is Reason.CONFIRMING
+    for now in (6060, 9000):
+        assert desk.why("session", now) is Reason.SHADOWED
 
 
 def test_graph_08_a_preference_of_the_person_shadows_us_and_the_session_is_kept_alive() -> None:

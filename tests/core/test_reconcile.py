@@ -507,6 +507,16 @@ def test_a_write_that_does_not_show_in_time_is_written_once_more_and_then_called
     assert desk.why("teams", 140) is Reason.CHANGE
 
 
+def test_a_pin_is_said_once_however_long_it_is_shadowed() -> None:
+    desk = Desk("skype", "teams")
+    desk.start(skype="available", teams="available")
+    desk.pin("busy", until=1e4)
+    desk.write("teams", 10)
+    desk.write("teams", 70)
+    for now in (130, 1000, 9000):
+        assert desk.why("teams", now) is Reason.SHADOWED
+
+
 def test_a_shadow_that_passes_makes_it_ours_again() -> None:
     desk = Desk("skype", "teams")
     desk.start(skype="brb", teams="available")

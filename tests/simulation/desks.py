@@ -99,12 +99,13 @@ class Desk(ABC):
     def wakes_as(self, person: str) -> Status | None:
         """What shows as soon as an idle person types again, so that to choose it says nothing more (mapping §1).
 
+        Who left may show as idle, too, where our own session is all there is.
         Away that was chosen cannot be told from idling: to choose again what was chosen before it says no more either.
         """
         shown = self.shown(person)
         if shown == AWAY:
             return self.spoken.get(person)
-        return shown.awake if self.seats.get(person) is False else None
+        return shown.awake if shown.idle or self.seats.get(person) is False else None
 
     def is_hidden(self, person: str, status: Status) -> bool:
         """Whether nobody could tell that the person says `status` here now: it shows, or the service does such things."""
