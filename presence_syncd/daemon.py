@@ -38,7 +38,7 @@ from presence_syncd.store.store import Record, Store
 LAG_EVERY = 1.0
 """Seconds between two looks at how late the loop is."""
 STOP = 10.0
-"""Seconds the daemon has to stop, farewells included."""
+"""Seconds the daemon has to close what it holds, once everybody is gone."""
 FEED_PARKED = 60.0
 """Seconds a feed that breaks too often is left alone; everybody in the service waits for it."""
 SLICE = 250

@@ -22,6 +22,7 @@ from anyio.abc import TaskGroup
 from presence_syncd import logs
 from presence_syncd.config import Config, check_environment, load
 from presence_syncd.daemon import STOP, Daemon
+from presence_syncd.engine.supervisor import GONE
 from presence_syncd.errors import ConfigError
 from presence_syncd.report import Report
 from presence_syncd.store.sqlite import SqliteStore, StoreError
@@ -173,7 +174,7 @@ async def _watch_signals(daemon: Daemon, orders: Orders, scope: anyio.CancelScop
                 await _reload_on_signal(daemon, orders)
                 continue
             daemon.log.info("stopping", signal=number.name)
-            notify("STOPPING=1", "STATUS=signing out", f"EXTEND_TIMEOUT_USEC={int((STOP + 5) * 1e6)}")
+            notify("STOPPING=1", "STATUS=signing out", f"EXTEND_TIMEOUT_USEC={int((GONE + STOP) * 1e6)}")
             scope.cancel()
 
 

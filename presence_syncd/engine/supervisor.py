@@ -28,6 +28,10 @@ NOWHERE = "none"
 """The label of an end that no service in particular has to do with."""
 LEAVE = 9.0
 """Seconds a child's farewell may take at most."""
+LEAVING, TURN = 500, 20.0
+"""Farewells at a time, and seconds one waits for its turn at most: of thousands at once all would be cut short."""
+GONE = TURN + LEAVE
+"""Seconds until the last child is gone at the latest."""
 
 
 class State(StrEnum):
@@ -78,6 +82,7 @@ class Supervisor:
         self.children: dict[str, Child] = {}
         self._clock, self._rng, self._metrics, self._log = clock, rng, metrics, log
         self._what, self._parked = what, parked
+        self._leaving = anyio.Semaphore(LEAVING, fast_acquire=True)
 
     def start(
         self,
@@ -118,12 +123,19 @@ class Supervisor:
                 child.gone.ring()
 
     async def _say_farewell(self, child: Child) -> None:
-        """Let the child leave, within a bound."""
+        """Let the child leave when it is its turn, within a bound."""
+        has_turn = False
+        with anyio.move_on_after(TURN, shield=True):
+            await self._leaving.acquire()
+            has_turn = True
         try:
             with anyio.move_on_after(LEAVE, shield=True):
                 await child.leave()
         except Exception as error:  # a farewell that breaks must not reach another, either
             self._log.error("farewell broke", **{self._what: child.name}, error=_name(error), exc_info=error)
+        finally:
+            if has_turn:
+                self._leaving.release()
 
     async def _one_life(self, child: Child) -> None:
         child.state = State.RUNNING

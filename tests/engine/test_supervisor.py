@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 import pytest
 
-from presence_syncd.engine.supervisor import INTENSITY, LEAVE, PARKED, State, Supervisor
+from presence_syncd.engine.supervisor import INTENSITY, LEAVE, LEAVING, PARKED, TURN, State, Supervisor
 from tests.engine.desk import Engine, engine
 from tests.virtual.backends import anyio_backend  # noqa: F401  # a fixture
 
@@ -125,6 +125,48 @@ async def test_a_stopped_child_says_farewell_once_and_is_gone(life: Callable[[],
         await supervisor.stop("one")
         assert supervisor.children == {}
         assert child.farewells == 1
+
+
+async def test_of_thousands_no_farewell_is_late_because_of_the_others() -> None:
+    """They share a processor: were all begun at once, all would be cut short."""
+    most = at_once = 0
+
+    async def farewell() -> None:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await anyio.sleep(0.9 * LEAVE)
+        done.append(True)
+        at_once -= 1
+
+    done: list[bool] = []
+    async with engine() as running:
+        supervisor = _supervisor(running)
+        for number in range(2 * LEAVING + 1):
+            supervisor.start(running.tasks, str(number), anyio.sleep_forever, farewell)
+        await anyio.sleep(1)
+        running.tasks.cancel_scope.cancel()
+    assert most == LEAVING
+    assert len(done) == 2 * LEAVING + 1
+
+
+async def test_who_waits_too_long_for_the_others_leaves_all_the_same() -> None:
+    left = 0
+
+    async def farewell() -> None:
+        nonlocal left
+        left += 1
+        await anyio.sleep_forever()
+
+    start = anyio.current_time()
+    async with engine() as running:
+        supervisor = _supervisor(running)
+        for number in range(3 * LEAVING + 1):
+            supervisor.start(running.tasks, str(number), anyio.sleep_forever, farewell)
+        await anyio.sleep(1)
+        running.tasks.cancel_scope.cancel()
+    assert left == 3 * LEAVING + 1
+    assert anyio.current_time() - start <= 1 + TURN + LEAVE + 0.1
 
 
 @pytest.mark.parametrize("farewell", [_break, anyio.sleep_forever])
