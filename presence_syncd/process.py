@@ -31,8 +31,11 @@ from presence_syncd.web.control import control
 from presence_syncd.web.server import listen_tcp, listen_unix, serve
 from presence_syncd.web.systemd import notify, reloading, watchdog_seconds
 
-COLLECT = (50_000, 20, 100)
-"""Collector thresholds: allocations, and collections of each younger generation, before one is looked through."""
+COLLECT = (5_000, 10, 2_000)
+"""Collector thresholds: allocations, and collections of each younger generation, before one is looked through.
+
+A look at 50,000 new objects stopped the loop for 80 ms (measured); none of them is looked at less often for it.
+"""
 HAND_OVER = 0.0005
 """Seconds after which the loop, however busy, lets a commit go on, which asks for some ten turns; Python says 0.005."""
 SETTLED = (0.0, 30.0, 270.0)

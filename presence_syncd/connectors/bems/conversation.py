@@ -65,7 +65,7 @@ class Conversation(Exchange):
     def follow(self) -> Flow[None]:
         """Hold a session and hear. Raises when it is over: SessionExpired, Unavailable, AuthRejected, Rejected."""
         try:
-            yield from self._connect()
+            yield from self._with_token(self._connect)
             while True:
                 yield from self._turn()
         except ServiceError as error:
@@ -91,13 +91,17 @@ class Conversation(Exchange):
         yield from self._hear(min([TURN, *deadlines]), eager=False)
 
     def _connect(self) -> Flow[None]:
-        """Open the channel and sign in; a refused token is read anew, once."""
+        """Open the channel and sign in."""
+        yield from self._open()
+        yield from self._sign_in()
+
+    def _with_token(self, sign_in: Callable[[], Flow[None]]) -> Flow[None]:
+        """Sign in by the token; a refused one is read anew, once."""
         tries = 1 if self.session.was_refused else 2
         for left in reversed(range(tries)):
             try:
                 yield from self._reveal()
-                yield from self._open()
-                yield from self._sign_in()
+                yield from sign_in()
             except TokenRefused as refusal:
                 self.session.forget(refused=True)
                 if not left:
@@ -205,18 +209,18 @@ class Conversation(Exchange):
     def _renew(self) -> Flow[None]:
         self.session.is_renewing = True
         try:
-            now = yield Now()
-            yield Wait(self.session.pause_before_next(now))
-            yield from self._reveal()
-            yield from self.channel.open(self.session.token)
-            yield from self._begin()
-            yield from self._settle_in()
-        except TokenRefused as refusal:
-            self.session.forget(refused=True)
-            self.session.fault = AuthRejected(f"the GD auth token is refused ({refusal})", retry_after=SLOW_PROBE)
-            raise self.session.fault from None
+            yield Wait(self.session.pause_before_next((yield Now())))
+            yield from self._with_token(self._begin_again)
+        except AuthRejected as refusal:
+            self.session.fault = refusal
+            raise
         finally:
             self.session.is_renewing = False
+
+    def _begin_again(self) -> Flow[None]:
+        yield from self.channel.open(self.session.token)
+        yield from self._begin()
+        yield from self._settle_in()
 
     def look(self) -> Flow[None]:
         """Ask what the person shows now; the answer is emitted like every other."""
@@ -224,8 +228,9 @@ class Conversation(Exchange):
 
     def keep(self) -> Flow[float]:
         """Ping, and mend what is not followed; returns seconds until the next time."""
+        soon = min(self.settings.ping_every, 5.0)
         if not self.session.is_ready and not self._can_renew():
-            return 1.0
+            return 1.0 if self.session.number else soon  # thousands may wait for their first session for minutes
         yield from self.ready()
         call = yield from self.call("Ping", {})
         if call.failure is not None and call.failure.cause is Cause.LOST and self.session.is_ready:
@@ -236,7 +241,7 @@ class Conversation(Exchange):
             self._note_timeout(call.data.get("sessionTimeout"))
             yield from self._mend()
         yield Wake()
-        return self.session.ping_after or min(self.settings.ping_every, 5.0)
+        return self.session.ping_after or soon
 
     def _note_timeout(self, value: object) -> None:
         """Ping three times within the session's time-out (§4.1)."""

@@ -127,7 +127,7 @@ class UcwaLink(Link):
         """Report activity while the person is proven there; without proof the server lets the state fade."""
         session = self.membership.session
         if not present or session is None or not session.available or "reportMyActivity" not in session.links:
-            return UNPROVEN_EVERY
+            return UNPROVEN_EVERY * self.membership.rng.uniform(0.5, 1.0)  # all began at once, and must not go on so
         return (yield from self.membership.guarded(self._report(session), session))
 
     def _report(self, session: Session) -> Flow[float]:
