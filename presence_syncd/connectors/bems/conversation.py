@@ -6,13 +6,13 @@ and waits until they are done, lost or late. Sources: bems.md §4, §5.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from presence_syncd.connectors.bems.channel import channel
-from presence_syncd.connectors.bems.exchange import Exchange
-from presence_syncd.connectors.bems.jsonrpc import Call, Cause
+from presence_syncd.connectors.bems.following import HOPELESS, Following
+from presence_syncd.connectors.bems.jsonrpc import Cause
 from presence_syncd.connectors.bems.session import SLOW_PROBE, Session, TokenRefused, error_of
 from presence_syncd.connectors.bems.settings import BemsLinkSettings, BemsSettings
 from presence_syncd.connectors.bems.wire import status_of
@@ -21,15 +21,8 @@ from presence_syncd.core.presence import Status
 from presence_syncd.core.vocabulary import Vocabulary
 from presence_syncd.errors import AuthRejected, Rejected, ServiceError, SessionExpired, Unavailable
 
-REGISTER, STATES = "RegisterTempRemotePresence", "GetContactsState"
-UNREGISTER = ("UnRegisterTempRemotePresence", "UnRegisterTempRemotePresenceSubscription")
-"""The documented name, and the one its sample has (§6.4)."""
-UNWATCHABLE = 600.0
-"""Seconds until a refused registration is tried again."""
 TURN = 60.0
 """Longest wait for a frame, in seconds."""
-HOPELESS = frozenset({Cause.METHOD, Cause.UNSUPPORTED})
-"""Causes after which a method is not used again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +38,7 @@ class Start:
         return self.word is None or self.vocabulary.is_echo(self.word, status)
 
 
-class Conversation(Exchange):
+class Conversation(Following):
     """One link's conversation. `start` tells what to begin a session with; `unregister` the names still to try."""
 
     def __init__(
@@ -56,9 +49,8 @@ class Conversation(Exchange):
         start: Callable[[], Flow[Start]],
         unregister: list[str],
     ) -> None:
-        super().__init__(settings, session)
-        self.link = link
-        self._start, self._unregister = start, unregister
+        super().__init__(settings, session, unregister)
+        self.link, self._start = link, start
 
     # the flow that owns the channel
 
@@ -222,10 +214,6 @@ class Conversation(Exchange):
         yield from self._begin()
         yield from self._settle_in()
 
-    def look(self) -> Flow[None]:
-        """Ask what the person shows now; the answer is emitted like every other."""
-        yield from self._resync(self.call)
-
     def keep(self) -> Flow[float]:
         """Ping, and mend what is not followed; returns seconds until the next time."""
         soon = min(self.settings.ping_every, 5.0)
@@ -251,40 +239,6 @@ class Conversation(Exchange):
             seconds = 86400.0
         self.session.ping_after = max(1.0, min(seconds / 3, self.settings.ping_every))
 
-    def _mend(self) -> Flow[None]:
-        now = yield Now()
-        if not self.session.is_following and now >= self.session.register_at:
-            yield from self._register(self.call)
-        if self.session.last is None or now - self.session.last.at >= self.settings.ping_every:
-            yield from self._resync(self.call)
-        yield Enter("following" if self.session.is_following else "connected")
-
-    def _register(self, ask: Callable[[str, Mapping[str, Any]], Flow[Call]]) -> Flow[None]:
-        """Follow the person. A server that cannot leaves the session as it is: then it is asked now and then."""
-        if REGISTER in self.session.disabled:
-            return
-        call = yield from ask(REGISTER, {"contactId": self.session.contact})
-        if call.failure is None:
-            self.session.is_following = True
-        elif call.failure.cause in HOPELESS:
-            self.session.disabled.add(REGISTER)
-        elif call.failure.cause in (Cause.SERVER, Cause.VALUE):
-            self.session.register_at = (yield Now()) + UNWATCHABLE
-            yield Enter("unwatchable", str(call.failure))
-        else:
-            raise error_of(REGISTER, call.failure)
-
-    def _resync(self, ask: Callable[[str, Mapping[str, Any]], Flow[Call]]) -> Flow[None]:
-        if STATES in self.session.disabled:
-            return
-        call = yield from ask(STATES, {"contactIds": [self.session.contact]})
-        if call.failure is None:
-            return
-        if call.failure.cause in HOPELESS:
-            self.session.disabled.add(STATES)
-        elif call.failure.cause not in (Cause.SERVER, Cause.PROXY, Cause.VALUE):
-            raise error_of(STATES, call.failure)
-
     def leave(self) -> Flow[None]:
         """Take the registration back and end the session, over a connection of this flow's own."""
         if not self.session.is_begun:
@@ -297,17 +251,6 @@ class Conversation(Exchange):
             yield from self._take_back()
         yield from self._ask("TerminateSession", {})
         self.session.forget(refused=False)
-
-    def _take_back(self) -> Flow[None]:
-        """Un-register by the documented name, and by its other one where the server does not know that."""
-        for name in list(self._unregister):
-            params: dict[str, Any] = {"contactId": self.session.contact}
-            if name == UNREGISTER[1]:
-                params = {"contactIds": [self.session.contact]}
-            call = yield from self._ask(name, params)
-            if call.failure is None or call.failure.cause not in HOPELESS:
-                return
-            self._unregister[:] = [other for other in self._unregister if other != name]  # all links share the list
 
 
 def _transport_trouble(error: ServiceError) -> ServiceError:

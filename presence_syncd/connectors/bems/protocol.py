@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from presence_syncd.connectors.bems.channel import TOKEN_HEADER
-from presence_syncd.connectors.bems.conversation import UNREGISTER, Conversation, Start
+from presence_syncd.connectors.bems.conversation import Conversation, Start
+from presence_syncd.connectors.bems.following import UNREGISTER
 from presence_syncd.connectors.bems.lookup import REALM, SWEEP_SIZE, Lookup
 from presence_syncd.connectors.bems.publishing import Writer
 from presence_syncd.connectors.bems.session import Session
