@@ -176,7 +176,7 @@ class Entry(Value, frozen=True):
 
     def may_cause(self, publication: Publication, now: float) -> bool:
         """Whether what is shown now can be because of a publication."""
-        return publication.may_show(now) and not self._never_came(publication)
+        return publication.may_show(now) and not self._never_came(publication) and not self._has_ended(publication)
 
     def _never_came(self, publication: Publication) -> bool:
         """Whether a try failed, and what was read when it could not come any more showed something else.
@@ -187,6 +187,11 @@ class Entry(Value, frozen=True):
             return False
         unseen = publication.accepted_at is None and publication.confirmed_at is None
         return publication.failed and unseen and self.shown_from >= publication.gone_by
+
+    def _has_ended(self, publication: Publication) -> bool:
+        """Whether a lease is over, and something else has been read since: the same again is not ours."""
+        end = publication.expires_at if publication.left_until is None else None
+        return end is not None and self.shown_from >= end and not self.mine
 
     def is_off_work_of_ours(self) -> bool:
         """Whether what shows as gone is our word, which no client ends by coming: what follows is no fade's end."""

@@ -31,6 +31,7 @@ from presence_syncd.core.revealed import (
     lies_beneath,
     passing,
     says,
+    stays_without_us,
 )
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Direction, Rules, View
@@ -206,7 +207,9 @@ def _left(entry: Entry) -> Status | None:
 
 def _is_mine(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary) -> bool:
     """Whether a write of ours explains what is shown."""
-    if kind is Kind.SAME or (kind is Kind.DECAY and entry.shown is not None and not entry.shown.is_absent):
+    if kind is Kind.SAME:
+        return entry.mine and not stays_without_us(entry, seen, vocabulary)
+    if kind is Kind.DECAY and entry.shown is not None and not entry.shown.is_absent:
         return entry.mine
     if is_by_signing_in(entry, seen) or is_what_was_left(entry, seen.status, vocabulary):
         return True

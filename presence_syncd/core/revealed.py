@@ -85,6 +85,19 @@ def _has_given_way(entry: Entry, seen: Observation) -> bool:
     return not any(p.is_awaited(seen.at) for p in entry.publications(seen.at))
 
 
+def stays_without_us(entry: Entry, seen: Observation, vocabulary: Vocabulary) -> bool:
+    """Whether what showed because of us still does, long after a lease of ours says something else: it is theirs.
+
+    A lease that is renewed in time has not faded to it, either.
+    """
+    ours = entry.publication
+    if ours is None or ours.refresh_at is None or ours.confirmed_at is not None or seen.status == entry.beneath:
+        return False
+    if ours.is_awaited(seen.at) or seen.at >= ours.refresh_at:
+        return False
+    return not any(says(p, seen.status, vocabulary) for p in entry.publications(seen.at))
+
+
 def passing(entry: Entry, vocabulary: Vocabulary) -> tuple[Publication, ...]:
     """Writes of ours that what is shown is taken for, though none of them stands: it passes, or the person says so.
 

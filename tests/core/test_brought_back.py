@@ -79,3 +79,72 @@ def test_what_they_may_have_chosen_over_ours_comes_back_as_theirs(at: float, kin
     desk.see("symphony", "busy/meeting", 1000)
     desk.write("session", 1000, refresh_in=200, expires_in=300)
     assert desk.see("session", "available", 1005) is kind
+
+
+def shown_until_it_lapsed() -> Desk:
+    """Do not disturb of ours in Teams is over at 310; nobody renews it."""
+    desk = Desk("teams", "symphony")
+    desk.sink("teams", leased=True)
+    desk.start(teams="available", symphony="available")
+    desk.see("symphony", "dnd", 10)
+    desk.write("teams", 10, refresh_in=200, expires_in=300)
+    desk.see("teams", "dnd", 20)
+    return desk
+
+
+@pytest.mark.parametrize("at", [310, 320])
+def test_what_a_lease_said_that_was_seen_to_be_over_the_person_says(at: float) -> None:
+    desk = shown_until_it_lapsed()
+    desk.see("teams", "available+idle", at)
+    desk.see("symphony", "brb", 500)
+    assert desk.see("teams", "dnd", 900) is Kind.OWN
+    assert desk.composed(901).domain == "teams"
+
+
+def test_a_lease_that_was_renewed_unknown_to_us_still_shows_what_is_ours() -> None:
+    desk = shown_until_it_lapsed()
+    desk.see("symphony", "brb", 350)
+    assert desk.see("teams", "dnd", 400) is Kind.SAME
+    assert desk.see("teams", "dnd+idle", 410) is Kind.DECAY
+    assert desk.entry("teams").mine
+    assert desk.composed(411).domain == "symphony"
+
+
+def away_over_available(*, refreshed_at: float | None) -> Desk:
+    """Away was ours in Teams; they choose it too, unseen, and our Available of 100 does not show over that."""
+    desk = Desk("session", "symphony")
+    desk.sink("session", leased=True)
+    desk.start(session="busy", symphony="available")
+    desk.see("symphony", "brb", 10)
+    desk.write("session", 10, refresh_in=500, expires_in=1000)
+    desk.see("session", "away", 15)
+    desk.see("symphony", "available", 100)
+    assert desk.write("session", 100, refresh_in=200, expires_in=300).word == "Available/Available"
+    if refreshed_at is not None:
+        desk.accept("session", refreshed_at, refresh_in=200, expires_in=300)
+    return desk
+
+
+def test_what_stays_though_ours_says_something_else_is_theirs() -> None:
+    desk = away_over_available(refreshed_at=290)
+    desk.see("session", "away", 159)
+    assert desk.entry("session").mine
+    assert desk.see("session", "away", 161) is Kind.SAME
+    assert not desk.entry("session").mine
+    assert desk.entry("session").beneath == parse_status("away")
+    desk.see("symphony", "brb", 300)
+    desk.write("session", 300, refresh_in=500, expires_in=1000)
+    assert desk.see("session", "available", 310) is Kind.OWN
+
+
+def test_what_ours_may_have_faded_to_is_not_theirs() -> None:
+    desk = away_over_available(refreshed_at=None)
+    desk.see("session", "away", 300)
+    assert desk.entry("session").mine
+
+
+def test_what_our_session_brought_back_stays_so_however_long_it_shows() -> None:
+    desk = in_a_meeting_elsewhere(at=10)
+    desk.see("session", "busy", 15)
+    desk.see("session", "busy", 80)
+    assert desk.entry("session").mine

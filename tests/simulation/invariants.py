@@ -60,6 +60,8 @@ def _was_renewed_over(world: World, word: Said) -> bool:
 
 def a_fade_overrules_nothing(world: World, person: str, word: Said, faded: str) -> list[Broken]:
     """Mapping §1, §4.3: idle and gone are derived by a service; in one they never change what was chosen in another."""
+    if _was_renewed_over(world, word):
+        return []
     wrong = _disagreeing(world, person, word, besides=faded)
     said = f"{person} said {word.status} in {word.desk}, and idled or left in {faded}; but {', '.join(wrong)}"
     return [Broken("a fade overrules nothing", said)] if wrong else []
