@@ -85,7 +85,7 @@ def _kind(entry: Entry, seen: Observation, planned: str | None, vocabulary: Voca
         return Kind.ECHO
     if planned is not None and vocabulary.is_echo(planned, status):
         return Kind.ECHO
-    if is_by_signing_in(entry, seen) or is_what_was_left(entry, status, vocabulary):
+    if is_by_signing_in(entry, seen) or is_what_was_left(entry, seen, vocabulary):
         return Kind.ECHO
     if any(vocabulary.is_faded_echo(p.written, status) for p in may_show):
         return Kind.DECAY
@@ -211,7 +211,7 @@ def _is_mine(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary
         return entry.mine and not stays_without_us(entry, seen, vocabulary)
     if kind is Kind.DECAY and entry.shown is not None and not entry.shown.is_absent:
         return entry.mine
-    if is_by_signing_in(entry, seen) or is_what_was_left(entry, seen.status, vocabulary):
+    if is_by_signing_in(entry, seen) or is_what_was_left(entry, seen, vocabulary):
         return True
     if kind is Kind.ECHO and is_brought_back(entry, seen, vocabulary):
         return True

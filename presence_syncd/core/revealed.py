@@ -44,14 +44,18 @@ def _has_just_lapsed(publication: Publication, entry: Entry, now: float) -> bool
     return end is not None and now >= end and entry.shown_from < end + soon
 
 
-def is_what_was_left(entry: Entry, status: Status, vocabulary: Vocabulary) -> bool:
+def is_what_was_left(entry: Entry, seen: Observation, vocabulary: Vocabulary) -> bool:
     """Whether the person's client is back, and shows what we wrote before it went.
 
-    Not where the service took a write since, and said that nobody is there: what it will show then is that write.
+    Not where the service took a write since, and said that nobody is there: what it will show then is that write. Nor
+    where our lease is over by now: what it said ended with it.
     """
     left, ours = entry.left, entry.publication
     waits = ours is not None and ours.returned is not None and ours.returned.is_absent
-    return left is not None and not waits and (is_idle_variant(status, left) or vocabulary.is_fade(left, status))
+    is_over = ours is not None and ours.expires_at is not None and seen.at >= ours.expires_at
+    if left is None or waits or is_over:
+        return False
+    return is_idle_variant(seen.status, left) or vocabulary.is_fade(left, seen.status)
 
 
 def is_brought_back(entry: Entry, seen: Observation, vocabulary: Vocabulary) -> bool:

@@ -110,6 +110,19 @@ def test_a_lease_that_was_renewed_unknown_to_us_still_shows_what_is_ours() -> No
     assert desk.composed(411).domain == "symphony"
 
 
+@pytest.mark.parametrize(
+    ("gone_at", "back_at", "kind"), [(200, 309, Kind.ECHO), (310, 310, Kind.OWN), (320, 900, Kind.OWN)]
+)
+def test_whose_client_comes_back_finds_what_a_lease_said_only_while_it_lasts(
+    gone_at: float, back_at: float, kind: Kind
+) -> None:
+    desk = shown_until_it_lapsed()
+    desk.see("teams", "offline", 150)
+    desk.see("symphony", "brb", 200)
+    desk.see("teams", "offline", gone_at)
+    assert desk.see("teams", "dnd", back_at) is kind
+
+
 def away_over_available(*, refreshed_at: float | None) -> Desk:
     """Away was ours in Teams; they choose it too, unseen, and our Available of 100 does not show over that."""
     desk = Desk("session", "symphony")
