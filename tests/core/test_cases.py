@@ -151,9 +151,8 @@ def test_graph_07_a_session_of_higher_rank_is_not_fought() -> None:
         assert desk.why("session", now) is Reason.SHADOWED
     desk.see("skype", "away", 6000)
     assert desk.status(6001) == "away"
-    assert (
-        desk.write("session", 6000).reason is Reason.CHANGE
-    )  # a new word is tried, though it is written as the old one
+    tried = desk.write("session", 6000)  # a new word is tried, though it is written as the old one
+    assert tried.reason is Reason.CHANGE
     assert desk.why("session", 6059) is Reason.CONFIRMING
     for now in (6060, 9000):
         assert desk.why("session", now) is Reason.SHADOWED

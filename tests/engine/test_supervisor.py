@@ -127,6 +127,16 @@ async def test_a_stopped_child_says_farewell_once_and_is_gone(life: Callable[[],
         assert child.farewells == 1
 
 
+async def _stop_all(children: int, farewell: Callable[[], Awaitable[None]]) -> None:
+    """Start so many, and a second later stop them all at once."""
+    async with engine() as running:
+        supervisor = _supervisor(running)
+        for number in range(children):
+            supervisor.start(running.tasks, str(number), anyio.sleep_forever, farewell)
+        await anyio.sleep(1)
+        running.tasks.cancel_scope.cancel()
+
+
 async def test_of_thousands_no_farewell_is_late_because_of_the_others() -> None:
     """They share a processor: were all begun at once, all would be cut short."""
     most = at_once = 0
@@ -140,12 +150,7 @@ async def test_of_thousands_no_farewell_is_late_because_of_the_others() -> None:
         at_once -= 1
 
     done: list[bool] = []
-    async with engine() as running:
-        supervisor = _supervisor(running)
-        for number in range(2 * LEAVING + 1):
-            supervisor.start(running.tasks, str(number), anyio.sleep_forever, farewell)
-        await anyio.sleep(1)
-        running.tasks.cancel_scope.cancel()
+    await _stop_all(2 * LEAVING + 1, farewell)
     assert most == LEAVING
     assert len(done) == 2 * LEAVING + 1
 
@@ -159,12 +164,7 @@ async def test_who_waits_too_long_for_the_others_leaves_all_the_same() -> None:
         await anyio.sleep_forever()
 
     start = anyio.current_time()
-    async with engine() as running:
-        supervisor = _supervisor(running)
-        for number in range(3 * LEAVING + 1):
-            supervisor.start(running.tasks, str(number), anyio.sleep_forever, farewell)
-        await anyio.sleep(1)
-        running.tasks.cancel_scope.cancel()
+    await _stop_all(3 * LEAVING + 1, farewell)
     assert left == 3 * LEAVING + 1
     assert anyio.current_time() - start <= 1 + TURN + LEAVE + 0.1
 
