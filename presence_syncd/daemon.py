@@ -7,29 +7,28 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import anyio
 import anyio.lowlevel
-import msgspec
 from anyio.abc import TaskGroup
 
 from presence_syncd import __version__, logs
 from presence_syncd.assembly import Assembly, Carriers, over_network, rules
-from presence_syncd.config import AccountSettings, Config, Policy
+from presence_syncd.config import AccountSettings, Config
 from presence_syncd.core.change import of_pin
 from presence_syncd.core.presence import Status
 from presence_syncd.core.publication import leave
 from presence_syncd.core.values import replace
-from presence_syncd.core.view import Pin, Rules, View
-from presence_syncd.differences import differs, needs_restart, staying
+from presence_syncd.core.view import Pin, View
+from presence_syncd.differences import Difference, by_name, compare, staying
 from presence_syncd.engine.account import Account
 from presence_syncd.engine.clock import Clock
 from presence_syncd.engine.driver import Driver
 from presence_syncd.engine.feed import Feed
 from presence_syncd.engine.supervisor import Supervisor
+from presence_syncd.lately import Lately
 from presence_syncd.left_behind import LeftBehind
 from presence_syncd.metrics import Metrics
 from presence_syncd.store.memory import MemoryStore
@@ -43,19 +42,6 @@ FEED_PARKED = 60.0
 """Seconds a feed that breaks too often is left alone; everybody in the service waits for it."""
 SLICE = 250
 """Accounts a reload looks at before others get their turn."""
-LATELY = 12
-"""Events remembered per account, for `explain`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reloaded:
-    """What a reload did, by names; `ignored` are daemon settings that need a restart."""
-
-    added: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
-    services: tuple[str, ...] = ()
-    ignored: tuple[str, ...] = ()
 
 
 class Daemon:
@@ -80,7 +66,7 @@ class Daemon:
         self.feeds: dict[str, Feed] = {}
         self.tasks: dict[str, Account] = {}
         self.generation = 0  # higher whenever there are other tasks
-        self._lately: dict[str, tuple[bytes, ...]] = {}
+        self.lately = Lately(self.clock)
         self.supervisor = Supervisor(self.clock, self.rng, self.metrics, self.log)
         self.feeds_supervisor = Supervisor(self.clock, self.rng, self.metrics, self.log, "feed", FEED_PARKED)
         self.left_behind = LeftBehind(self.store, self.clock)
@@ -106,7 +92,7 @@ class Daemon:
     async def run(self, started: Callable[[], None] = lambda: None) -> None:
         """Run until cancelled; then every account says farewell within a bound."""
         try:
-            with logs.tapped(self._remember_event):
+            with logs.tapped(self.lately.remember):
                 async with anyio.create_task_group() as infrastructure, anyio.create_task_group() as accounts:
                     async with self._changing:
                         await self._start(infrastructure, accounts)
@@ -194,49 +180,37 @@ class Daemon:
     async def _remove_for_good(self, name: str) -> None:
         """Stop an account that is not configured any more; what is known of it is kept for a while."""
         account = await self._remove_account(name)
-        self._lately.pop(name, None)
+        self.lately.forget(name)
         await self.left_behind.put(name, _record(account))
 
-    async def reload(self, config: Config) -> Reloaded:
-        """Take another configuration, touching only what differs in it."""
+    async def reload(self, config: Config) -> Difference:
+        """Take another configuration, touching only what differs in it; returns what that was."""
         async with self._changing:
             old, self.config = self.config, config
             self._assembly = self._assemble(config)
-            services = frozenset(n for n, t in old.services.items() if config.services.get(n) != t)
-            before = {account.name: account for account in old.accounts}
-            after = {account.name: account for account in config.accounts}
-            removed = tuple(name for name in before if name not in after)
-            changed = tuple(n for n in before if n in after and differs(before[n], after[n], services))
-            await self._replace(before, after, removed, changed, services)
+            found = compare(old, config)
+            await self._replace(old, found)
             self._try_refused_again()
-            await self._freshen_all(after, frozenset(changed))
-            added = tuple(name for name in after if name not in before)
+            await self._freshen_all(frozenset(found.changed))
             self._took_configuration()
-            done = Reloaded(added, removed, changed, tuple(sorted(services)), needs_restart(old, config))
-            self.log.info("reloaded", added=len(added), removed=len(removed), changed=len(changed))
-            return done
+            self.log.info("reloaded", **{what: len(getattr(found, what)) for what in ("added", "removed", "changed")})
+            return found
 
-    async def _replace(
-        self,
-        before: dict[str, AccountSettings],
-        after: dict[str, AccountSettings],
-        removed: tuple[str, ...],
-        changed: tuple[str, ...],
-        services: frozenset[str],
-    ) -> None:
+    async def _replace(self, old: Config, found: Difference) -> None:
         """Stop what is gone or differs, exchange the services, start what is new or differs."""
+        before, after = by_name(old), by_name(self.config)
         records: dict[str, Record] = {}
         async with anyio.create_task_group() as tasks:
-            for name in removed:
+            for name in found.removed:
                 tasks.start_soon(self._remove_for_good, name)
-            for name in changed:
-                staying_in = staying(before[name], after[name], services)
+            for name in found.changed:
+                staying_in = staying(before[name], after[name], found.services)
                 tasks.start_soon(self._take_record, records, name, staying_in)
-        for name in services:
+        for name in found.services:
             await self._remove_service(name)
         for name in [name for name in self.config.services if name not in self.drivers]:
             self._add_service(name)
-        for name in (*changed, *(name for name in after if name not in before)):
+        for name in (*found.changed, *found.added):
             self._add_account(after[name], records.get(name) or self.left_behind.take(name))
 
     async def _take_record(self, records: dict[str, Record], name: str, staying: frozenset[str]) -> None:
@@ -250,35 +224,14 @@ class Daemon:
             if feed.trouble.is_parked:
                 feed.trouble.try_now()
 
-    async def _freshen_all(self, after: dict[str, AccountSettings], changed: frozenset[str]) -> None:
-        """Freshen the accounts that go on, in slices, so that nobody's refresh waits for it."""
-        made: dict[Policy, Rules] = {}
-        for number, (name, settings) in enumerate(after.items()):
-            if name not in changed:
-                fresh = self._rules_of(settings.policy, made)
-                self._freshen(settings, fresh)
+    async def _freshen_all(self, anew: frozenset[str]) -> None:
+        """Freshen the accounts that do not begin `anew`, in slices, so that nobody's refresh waits for it."""
+        made = cache(partial(rules, self.config))  # once for all who share a policy
+        for number, settings in enumerate(self.config.accounts):
+            if settings.name not in anew and settings.name in self.tasks:
+                self.tasks[settings.name].freshen(made(settings.policy), vip=settings.vip)
             if number % SLICE == SLICE - 1:
                 await anyio.lowlevel.checkpoint()
-
-    def _rules_of(self, policy: Policy, made: dict[Policy, Rules]) -> Rules:
-        """The rules of a policy, made once for all who share it."""
-        if policy not in made:
-            made[policy] = rules(self.config, policy)
-        return made[policy]
-
-    def _freshen(self, settings: AccountSettings, fresh: Rules) -> None:
-        """Let an account that goes on see what changed for it, and try again what was refused: a secret may be new."""
-        account = self.tasks.get(settings.name)
-        if account is None:
-            return
-        for link in account.links:
-            if link.link.vip is not settings.vip:
-                link.link.vip = settings.vip
-            if link.trouble.is_parked or link.hearing.is_parked:
-                link.try_now()
-        if fresh != account.board.rules:
-            account.board.rules = fresh
-            account.board.ring()
 
     def _took_configuration(self) -> None:
         self.metrics.reload_ok.set(1)
@@ -333,16 +286,6 @@ class Daemon:
             await anyio.sleep(LAG_EVERY)
             self.metrics.loop_lag.observe(max(0.0, anyio.current_time() - due))
             self.progress = self.clock.now()
-
-    def lately(self, name: str) -> list[dict[str, Any]]:
-        """What was told of an account lately, oldest first."""
-        return [msgspec.json.decode(event) for event in self._lately.get(name, ())]
-
-    def _remember_event(self, event: dict[str, Any]) -> None:
-        name = event.get("account")
-        if name is not None:
-            told = msgspec.json.encode({"at": self.clock.now(), **event}, enc_hook=str)
-            self._lately[name] = (*self._lately.get(name, ()), told)[-LATELY:]
 
 
 def _record(account: Account) -> Record:

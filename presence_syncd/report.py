@@ -192,7 +192,7 @@ class Report:
             return None
         now = self.daemon.clock.now()
         chain = chain_of(account, self.daemon.feeds, now)
-        lately = [{**event, "at": round(now - event["at"], 1)} for event in self.daemon.lately(name)]
+        lately = [{**event, "at": round(now - event["at"], 1)} for event in self.daemon.lately.of(name)]
         return {**self._short(name), **self._lives(name), "explanation": chain, "lately": lately}
 
     def _lives(self, name: str) -> dict[str, Any]:

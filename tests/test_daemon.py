@@ -15,9 +15,11 @@ from presence_syncd.connectors.graph.emulator import GraphEmulator
 from presence_syncd.core.entry import Word
 from presence_syncd.core.observe import VERSION_TRUSTED
 from presence_syncd.core.presence import AVAILABLE, DND
-from presence_syncd.daemon import LATELY, Daemon, Reloaded
+from presence_syncd.daemon import Daemon
+from presence_syncd.differences import Difference
 from presence_syncd.engine.account import FAREWELL
 from presence_syncd.errors import ConfigError
+from presence_syncd.lately import KEPT
 from presence_syncd.process import Orders
 from presence_syncd.report import Report
 from presence_syncd.store.memory import MemoryStore
@@ -157,7 +159,7 @@ async def test_what_did_not_change_is_not_touched_by_a_reload(tmp_path: Path) ->
             document["account"][1]["links"]["symphony"]["direction"] = "read"
             document["account"].reverse()
         done = await daemon.reload(here.load())
-        assert done == Reloaded(changed=("bob",))
+        assert done == Difference(changed=("bob",))
         await anyio.sleep(20)
         for name in ("alice", "carol"):
             assert daemon.tasks[name] is tasks[name]
@@ -176,7 +178,7 @@ async def test_who_becomes_a_vip_by_a_reload_goes_on_as_one(tmp_path: Path) -> N
         for vip in (True, False):
             with here.changed() as document:
                 document["account"][1]["vip"] = vip
-            assert await daemon.reload(here.load()) == Reloaded()
+            assert await daemon.reload(here.load()) == Difference()
             for name, task in daemon.tasks.items():
                 assert {link.link.vip for link in task.links} == {vip and name == "bob"}
 
@@ -204,12 +206,12 @@ async def test_who_is_removed_signs_out_and_is_forgotten_and_who_is_added_starts
             here.say("carol", "BUSY")
             with here.changed() as document:
                 document["account"][0] = account("carol")
-            assert await daemon.reload(here.load()) == Reloaded(added=("carol",), removed=("alice",))
+            assert await daemon.reload(here.load()) == Difference(added=("carol",), removed=("alice",))
             assert here.shows("alice") == ("Available/Available", "BUSY")
             await until(lambda: "carol" in daemon.tasks and daemon.tasks["carol"].composed() is not None)
             assert isinstance(here.store, MemoryStore)
             assert [name for name, kept in here.store.records.items() if kept.view and kept.view.gone_at] == ["alice"]
-            assert not daemon.lately("alice")
+            assert not daemon.lately.of("alice")
             here.say("alice", "BE_RIGHT_BACK")
             await anyio.sleep(30)
             assert here.shows("alice")[0] == "Available/Available"
@@ -296,7 +298,7 @@ async def test_a_changed_service_restarts_its_accounts_only_and_invents_no_word(
             with here.changed() as document:
                 document["services"]["teams"]["sweep"] = "2s"
             done = await daemon.reload(here.load())
-            assert done == Reloaded(changed=("alice", "bob"), services=("teams",))
+            assert done == Difference(changed=("alice", "bob"), services=("teams",))
             assert daemon.tasks["carol"] is tasks["carol"]
             await until(lambda: here.shows("alice") == BUSY)
             await anyio.sleep(60)
@@ -331,7 +333,7 @@ async def test_a_changed_policy_restarts_nobody_and_counts_at_once(tmp_path: Pat
         assert here.shows("alice")[0] == "Available/Available"
         with here.changed() as document:
             document["policy"] |= {"compose": "busiest", "settle": "1s"}
-        assert await daemon.reload(here.load()) == Reloaded()
+        assert await daemon.reload(here.load()) == Difference()
         assert daemon.tasks == tasks
         assert {task.board.rules.compose for task in tasks.values()} == {"busiest"}
         assert {task.board.rules.settle for task in tasks.values()} == {1.0}
@@ -445,7 +447,7 @@ async def test_a_parked_account_tries_again_after_a_reload(tmp_path: Path) -> No
         assert Report(daemon).accounts()[0]["state"] == "AuthRejected"
         await anyio.sleep(60)
         (tmp_path / "graph-secret").write_text("canary-client-secret-2")
-        assert await daemon.reload(here.load()) == Reloaded()
+        assert await daemon.reload(here.load()) == Difference()
         took = await until(lambda: here.shows("alice") == BUSY)
         assert took < 10
         await until(lambda: value_parked(daemon) == 0)
@@ -499,11 +501,11 @@ async def test_a_killed_account_comes_back_alone(tmp_path: Path) -> None:
 async def test_the_latest_events_of_each_account_are_kept(tmp_path: Path) -> None:
     async with office(tmp_path) as here, here.running() as daemon:
         await anyio.sleep(5)
-        for _ in range(LATELY):
+        for _ in range(KEPT):
             await daemon.pause("alice", paused=True)
             await daemon.pause("alice", paused=False)
-        assert len(daemon.lately("alice")) == LATELY
-        assert [event["event"] for event in daemon.lately("alice")][-2:] == ["paused", "resumed"]
+        assert len(daemon.lately.of("alice")) == KEPT
+        assert [event["event"] for event in daemon.lately.of("alice")][-2:] == ["paused", "resumed"]
 
 
 # services in trouble

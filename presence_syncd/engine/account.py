@@ -19,7 +19,7 @@ from presence_syncd.core.entry import PRESENT
 from presence_syncd.core.reconcile import is_proven
 from presence_syncd.core.setback import not_ahead
 from presence_syncd.core.values import replace
-from presence_syncd.core.view import View
+from presence_syncd.core.view import Rules, View
 from presence_syncd.engine.board import Board
 from presence_syncd.engine.budget import Urgency
 from presence_syncd.engine.clock import Clock
@@ -80,6 +80,17 @@ class Account:
     def composed(self) -> Composed | None:
         """The account's status now."""
         return compose(self.board.view, self.board.rules, self._clock.now())
+
+    def freshen(self, rules: Rules, *, vip: bool) -> None:
+        """Take other rules while running, and try again what was refused: a secret may be new."""
+        for link in self.links:
+            if link.link.vip is not vip:
+                link.link.vip = vip
+            if link.trouble.is_parked or link.hearing.is_parked:
+                link.try_now()
+        if rules != self.board.rules:
+            self.board.rules = rules
+            self.board.ring()
 
     async def leave(self) -> None:
         """Sign out everywhere but of what is `staying`, within a bound; for a stop for good, not for a crash."""

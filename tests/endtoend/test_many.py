@@ -27,7 +27,8 @@ from presence_syncd.core.entry import Entry, Publication
 from presence_syncd.core.presence import BUSY
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Pin, View
-from presence_syncd.daemon import Daemon, Reloaded
+from presence_syncd.daemon import Daemon
+from presence_syncd.differences import Difference
 from presence_syncd.engine.transport import Carrier
 from presence_syncd.store.memory import MemoryStore
 from presence_syncd.store.store import Record
@@ -156,7 +157,7 @@ async def test_a_reload_of_many_accounts_restarts_nobody_and_nothing_lapses(
         tasks.cancel_scope.cancel()
 
 
-async def reload(daemon: Daemon, config: Config) -> tuple[Reloaded, float]:
+async def reload(daemon: Daemon, config: Config) -> tuple[Difference, float]:
     """Take a configuration; also the seconds this process worked meanwhile."""
     wall, before = time.perf_counter(), time.process_time()
     done = await daemon.reload(config)
