@@ -9,6 +9,8 @@ from presence_syncd.core.entry import Entry, Observation, Publication, is_idle_v
 from presence_syncd.core.presence import AVAILABLE, Activity, Status
 from presence_syncd.core.vocabulary import Vocabulary
 
+CHOSEN = (Activity.NONE, Activity.OFF_WORK)
+"""What is chosen by hand says nothing of what the person is doing, but that they do not work."""
 SOON = 300.0
 """Seconds after its end, at most, in which a lease reveals what lay beneath: Graph may take as long (mapping §4)."""
 
@@ -59,18 +61,21 @@ def is_what_was_left(entry: Entry, seen: Observation, vocabulary: Vocabulary) ->
 
 
 def is_brought_back(entry: Entry, seen: Observation, vocabulary: Vocabulary) -> bool:
-    """Whether a session of ours, the only one there is, lets be seen again what the person chose before they left."""
+    """Whether a session of ours, the only one there is, lets be seen again what the person chose before they left.
+
+    That need not be what was seen last: they may have chosen before we looked first, or just before they left. Whoever
+    comes at this very moment and chooses looks the same; to take that for old does less harm than an old choice that
+    overrules what they say now.
+    """
     ours, is_gone = entry.publication, entry.shown is not None and entry.shown.is_absent
     if ours is None or not is_gone or not (ours.holds(seen.at) and ours.is_awaited(seen.at)):
         return False
-    if entry.beneath is None:  # they chose it, if at all, before we looked first
-        return _must_be_chosen(seen.status) and not says(ours, seen.status, vocabulary)
-    return seen.status == entry.beneath
+    return seen.status == entry.beneath or (_must_be_chosen(seen.status) and not says(ours, seen.status, vocabulary))
 
 
 def _must_be_chosen(status: Status) -> bool:
     """Whether nobody shows it who just comes: they are available then, or in a call."""
-    return status.activity is Activity.NONE and status.awake != AVAILABLE
+    return status.activity in CHOSEN and status.awake != AVAILABLE
 
 
 def lies_beneath(entry: Entry, seen: Observation, vocabulary: Vocabulary, *, mine: bool) -> Status | None:

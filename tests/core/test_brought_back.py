@@ -19,7 +19,7 @@ def in_a_meeting_elsewhere(*, at: float) -> Desk:
     return desk
 
 
-@pytest.mark.parametrize("chosen", ["busy", "dnd", "brb", "away"])
+@pytest.mark.parametrize("chosen", ["busy", "dnd", "brb", "away", "offline/off-work"])
 def test_what_they_chose_before_we_looked_first_is_not_known_but_no_news_either(chosen: str) -> None:
     desk = in_a_meeting_elsewhere(at=10)
     assert desk.see("session", chosen, 15) is Kind.ECHO
@@ -36,6 +36,21 @@ def test_once_it_is_known_only_the_same_comes_back_by_itself() -> None:
     desk.write("session", 500, refresh_in=200, expires_in=300)
     assert desk.see("session", "busy", 505) is Kind.ECHO
     assert desk.see("session", "dnd", 510) is Kind.OWN
+
+
+@pytest.mark.parametrize("chosen", ["busy", "dnd", "brb", "offline/off-work"])
+def test_what_they_chose_just_before_they_left_is_no_news_when_it_shows(chosen: str) -> None:
+    """Be right back was seen in Teams, then that nobody is there; what was chosen between the two readings was not."""
+    desk = Desk("session", "symphony")
+    desk.sink("session", leased=True)
+    desk.start(session="brb", symphony="offline")
+    desk.see("session", "offline", 10)
+    desk.see("symphony", "available", 2000)
+    desk.write("session", 2000, refresh_in=200, expires_in=300)
+    assert desk.see("session", chosen, 2005) is Kind.ECHO
+    assert desk.composed(2006).domain == "symphony"
+    assert desk.entry("session").beneath == parse_status(chosen)
+    assert desk.see("session", "busy" if chosen == "dnd" else "dnd", 2015) is Kind.OWN
 
 
 @pytest.mark.parametrize("status", ["available", "busy/call", "available+idle"])
