@@ -58,6 +58,12 @@ class RateLimited(ServiceError):
     settled = True
 
 
+class Overtaken(ServiceError):
+    """What waited for its turn is not wanted any more, and was not sent. Decide again."""
+
+    settled = True
+
+
 class Unavailable(ServiceError):
     """The service, or the network to it, is in trouble. Whether a write was applied is not known, unless it is settled.
 

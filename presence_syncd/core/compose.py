@@ -44,6 +44,16 @@ def compose(view: View, rules: Rules, now: float) -> Composed | None:
     return Composed(words[domain].effective(now, rules.settle_fade), domain, words[domain].at, rules.compose, note)
 
 
+def stands(said: Composed | None, view: View, rules: Rules, now: float) -> bool:
+    """Whether what was to be written for `said` still is: writing is not paused, and nothing else is said by now."""
+    composed = compose(view, rules, now)
+    return not view.paused and _what(composed) == _what(said)
+
+
+def _what(composed: Composed | None) -> tuple[Status, str | None] | None:
+    return (composed.status, composed.domain) if composed else None
+
+
 def wanted(status: Status, rules: Rules) -> Status:
     """What sinks are asked to show for a composed status, by the policies for idle and offline."""
     if status.is_absent and rules.offline_away:

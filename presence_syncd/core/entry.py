@@ -108,7 +108,8 @@ class Publication(Value, frozen=True):
 
     def may_show(self, now: float) -> bool:
         """Whether what is shown can be because of this: it stands, or it may still come late."""
-        return not (self.overridden or self.taken_back) or self.is_awaited(now) or now < self.late_until
+        stands = not (self.overridden or self.taken_back or self.settled)
+        return stands or self.is_awaited(now) or now < self.late_until
 
     @property
     def gone_by(self) -> float:

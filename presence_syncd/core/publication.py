@@ -146,12 +146,16 @@ def vouch(view: View, domain: str, until: float, rules: Rules, now: float) -> Vi
     return view.put(domain, replace(entry, vouched_by=by, vouched_until=until))
 
 
-def fail(view: View, domain: str, *, settled: bool) -> View:
-    """The write did not come through. Whether it was, or will be, applied is not known, unless that is `settled`."""
+def fail(view: View, domain: str, now: float, *, settled: bool) -> View:
+    """The write did not come through. Whether it was, or will be, applied is not known, unless that is `settled`:
+
+    then nothing that shows from now on is because of it, but perhaps because of an earlier try.
+    """
     entry = view.entries[domain]
     if entry.publication is None or entry.publication.accepted_at is not None:
         return view
-    failed = replace(entry.publication, failed=True, settled=settled)
+    visible_by = now if settled else entry.publication.visible_by
+    failed = replace(entry.publication, failed=True, settled=settled, visible_by=visible_by)
     return view.put(domain, replace(entry, publication=_given_up(failed)))
 
 

@@ -5,97 +5,44 @@ The one rule: all I/O of protocols happens here. A flow gets every failure of a 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from weakref import WeakSet
 
 import anyio
-import httpx
 
 from presence_syncd.connectors.connector import Service, Token
 from presence_syncd.connectors.fields import Secret, SecretRef
 from presence_syncd.connectors.flow import (
     Close,
-    Emit,
-    Enter,
     Flow,
-    Foretell,
     HangUp,
     Now,
     Open,
     Receive,
-    Remember,
     Reply,
     Request,
     Reveal,
     Send,
     Step,
-    Vouch,
-    Wait,
-    Wake,
     retry_after,
 )
-from presence_syncd.core.entry import Kind, Observation
-from presence_syncd.core.presence import Status
 from presence_syncd.core.values import replace
 from presence_syncd.engine.budget import Budget, Urgency
 from presence_syncd.engine.clock import Clock
-from presence_syncd.engine.envelope import Envelopes
+from presence_syncd.engine.envelope import Envelopes, Outcome
+from presence_syncd.engine.run import Part, Place, Run, Waiter, at_place
 from presence_syncd.engine.tokens import Holder, Tokens, Witness
-from presence_syncd.engine.transport import Jar, Transport
-from presence_syncd.errors import AuthRejected, Rejected, ServiceError, Unavailable
+from presence_syncd.engine.transport import Transport
+from presence_syncd.errors import AuthRejected, Overtaken, Rejected, ServiceError, Unavailable
 from presence_syncd.metrics import Metrics
 
 T = TypeVar("T")
 Revealer = Callable[[SecretRef], Awaitable[Secret]]
-Part = tuple[Request, Token | None]
-"""A request that may ride in an envelope, and what it bears if it goes alone."""
-
-
-class Place(Protocol):
-    """What of a link the steps of its flows touch: observations, memory, bell, cookies, its own connection."""
-
-    jar: Jar
-
-    def emit(self, observation: Observation) -> Kind: ...
-    def foretell(self, status: Status) -> None: ...
-    def vouch(self, seconds: float) -> None: ...
-    async def remember(self, key: str, value: str) -> None: ...
-    def alive(self, at: float) -> None: ...
-    def enter(self, state: str, detail: str) -> None: ...
-    def try_now(self) -> None: ...
-    def wake(self) -> None: ...
-    async def woken(self, seconds: float) -> bool: ...
-    def bell(self) -> anyio.Event: ...
-    def own_client(self) -> httpx.AsyncClient: ...
-
-
-class Waiter(Protocol):
-    """Who backs off after a refusal, and may be told that it is over."""
-
-    def try_now(self) -> None: ...
-
-
 POLL = "poll"
 """The operation that asks whether there is news; a long poll is known by its own connection, too."""
-
-
-@dataclass(slots=True)
-class Run:
-    """One flow being carried out: for whom, how urgent, and its own WebSocket if it opened one.
-
-    `paid`: what it sends has its share of the budget already. `waiter` backs off if it is refused.
-    """
-
-    holder: Holder
-    urgency: Urgency
-    place: Place | None = None
-    waiter: Waiter | None = None
-    witness: Witness | None = None
-    socket: Any = field(default=None)
-    paid: bool = False
 
 
 @dataclass(slots=True)
@@ -133,12 +80,14 @@ class Driver:
         place: Place | None = None,
         *,
         waiter: Waiter | None = None,
+        is_wanted: Callable[[], bool] | None = None,
     ) -> Coroutine[Any, Any, T]:
         """Carry out a flow to its end and return what it returns. Raises ServiceError.
 
-        `waiter` (of a link its place) is told when tokens can be had again that this flow was refused.
+        `waiter` (of a link its place) is told when tokens can be had again that this flow was refused. `is_wanted` is
+        asked once, when its first request has waited for its turn: if it is not, Overtaken is raised instead.
         """
-        return self._carry_out(flow, Run(holder, urgency, place, waiter or place))
+        return self._carry_out(flow, Run(holder, urgency, place, waiter or place, is_wanted=is_wanted))
 
     async def _token(self, flow: Flow[Token], holder: Holder, witness: Witness) -> Token:
         return await self._carry_out(flow, Run(holder, Urgency.CHANGE, witness=witness))
@@ -178,7 +127,7 @@ class Driver:
             case HangUp(error):
                 return self._hang_up(run.place, error)
             case _:
-                return await _at_place(step, run.place)
+                return await at_place(step, run.place)
 
     async def _secret(self, ref: SecretRef, run: Run) -> Secret:
         secret = await self._reveal(ref)
@@ -221,17 +170,40 @@ class Driver:
 
     async def _send(self, request: Request, run: Run, token: Token | None = None) -> Reply:
         if request.batch and self.service.traits.batch_size > 1:
-            return await self._envelopes.send((request, token), run.urgency, vip=run.holder.vip)
+            return await self._envelopes.send((request, token, run), run.urgency, vip=run.holder.vip)
         if not run.paid:
             await self.budget.take(run.urgency, vip=run.holder.vip)
+            self._set_out(run)
         return await self._exchange(_bearing(request, token), run)
 
-    async def _send_envelope(self, parts: list[Part], urgency: Urgency) -> list[Reply | None]:
-        """Send some requests that waited together: one alone with its token, several in an envelope that bears one."""
+    def _set_out(self, run: Run) -> None:
+        """Have its turn. Raises Overtaken, and takes back what it was granted, if it is not wanted any more."""
+        try:
+            run.go()
+        except Overtaken:
+            self.budget.give_back(1)
+            raise
+
+    async def _send_envelope(self, parts: list[Part], urgency: Urgency) -> list[Outcome]:
+        """Send those of some requests that waited together which are still wanted."""
+        outcomes: dict[int, Outcome] = {}
+        for number, (_, _, run) in enumerate(parts):
+            try:
+                self._set_out(run)
+            except Overtaken as overtaken:
+                outcomes[number] = overtaken
+        going = [number for number in range(len(parts)) if number not in outcomes]
+        if going:
+            outcomes |= zip(going, await self._send_together([parts[n] for n in going], urgency), strict=True)
+        return [outcomes[number] for number in range(len(parts))]
+
+    async def _send_together(self, parts: list[Part], urgency: Urgency) -> Sequence[Reply | None]:
+        """Send one request alone with its token, several in an envelope that bears one."""
         run = Run(self.service, urgency, paid=True)  # else it would wait again, behind those who came later
         if len(parts) == 1:
-            return [await self._exchange(_bearing(*parts[0]), run)]
-        requests = [request for request, _ in parts]
+            request, token, _ = parts[0]
+            return [await self._exchange(_bearing(request, token), run)]
+        requests = [request for request, _, _ in parts]
         replies = await self._carry_out(self.service.batch(requests), run)
         for request, reply in zip(requests, replies, strict=True):
             self._note(request, reply, reply.at - reply.started_at if reply else 0.0)
@@ -300,25 +272,6 @@ class Driver:
                 return self._heard(await run.socket.receive(timeout, run.place.bell() if run.place else None), run)
             case Close():
                 return await run.socket.close()
-
-
-async def _at_place(step: Step, place: Place) -> Any:
-    """Carry out a step that concerns the link itself."""
-    match step:
-        case Emit(observation):
-            return place.emit(observation)
-        case Foretell(status):
-            return place.foretell(status)
-        case Vouch(seconds):
-            return place.vouch(seconds)
-        case Remember(key, value):
-            return await place.remember(key, value)
-        case Enter(state, detail):
-            return place.enter(state, detail)
-        case Wake():
-            return place.wake()
-        case Wait(seconds):
-            return await place.woken(seconds)
 
 
 def _bearing(request: Request, token: Token | None) -> Request:

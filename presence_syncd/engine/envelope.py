@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from copy import copy
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import anyio
 
@@ -21,6 +21,8 @@ from presence_syncd.errors import ServiceError, Unavailable
 
 P = TypeVar("P")
 """What travels: to the envelopes it is all the same."""
+Outcome: TypeAlias = Reply | ServiceError | None
+"""What became of a part; None: the envelope came back without it."""
 LANES = 8
 """Envelopes on their way at once; what comes while all are out gathers, and costs a part of a request each."""
 
@@ -35,8 +37,7 @@ class _Part(Generic[P]):
     turn: anyio.CancelScope | None = None
     waits: bool = True
     done: bool = False
-    reply: Reply | None = None
-    error: ServiceError | None = None
+    outcome: Outcome = None
 
     @property
     def urgency(self) -> Urgency:
@@ -52,14 +53,14 @@ class _Part(Generic[P]):
             self.bell = anyio.Event()
 
     def result(self) -> Reply:
-        if self.error is not None:
-            raise self.error
-        if self.reply is None:
+        if isinstance(self.outcome, ServiceError):
+            raise self.outcome
+        if self.outcome is None:
             raise Unavailable("the envelope came back without an answer to this part")
-        return self.reply
+        return self.outcome
 
 
-SendTogether = Callable[[list[P], Urgency], Awaitable[list[Reply | None]]]
+SendTogether = Callable[[list[P], Urgency], Awaitable[list[Outcome]]]
 
 
 class Envelopes(Generic[P]):
@@ -136,12 +137,12 @@ class Envelopes(Generic[P]):
     async def _travel(self, group: list[_Part[P]], leader: _Part[P]) -> None:
         settled = group
         try:
-            replies = await self._send_together([p.request for p in group], min(p.urgency for p in group))
-            for member, reply in zip(group, replies, strict=True):
-                member.reply = reply
+            outcomes = await self._send_together([p.request for p in group], min(p.urgency for p in group))
+            for member, outcome in zip(group, outcomes, strict=True):
+                member.outcome = outcome
         except ServiceError as error:
             for member in group:
-                member.error = error if member is leader else copy(error)
+                member.outcome = error if member is leader else copy(error)
         except anyio.get_cancelled_exc_class():
             settled = [leader]
             self._return([member for member in group if member is not leader])

@@ -6,23 +6,26 @@ The one rule: a publication is on the board, and kept, before its request goes o
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 from structlog.typing import FilteringBoundLogger
 
 from presence_syncd.connectors.connector import Publish, Published
+from presence_syncd.connectors.flow import Flow
 from presence_syncd.connectors.upkeep import LATEST, MARGIN, SOONEST
 from presence_syncd.core.change import of_status
-from presence_syncd.core.compose import Composed, compose
+from presence_syncd.core.compose import Composed, compose, stands
 from presence_syncd.core.decision import Decision, Reason
 from presence_syncd.core.publication import Accepted, accept, begin, fail, freeze, take_back
 from presence_syncd.engine.board import Board
 from presence_syncd.engine.budget import Urgency
 from presence_syncd.engine.clock import Clock
 from presence_syncd.engine.place import Placed
-from presence_syncd.errors import ServiceError
+from presence_syncd.errors import Overtaken, ServiceError
 from presence_syncd.metrics import Metrics
 
+T = TypeVar("T")
 DUE = 60.0
 """A lease that ends within this many seconds is renewed before others."""
 
@@ -60,7 +63,10 @@ class Writing:
             link.trouble.ends()
             outcome = "accepted"
         except ServiceError as error:
-            self._board.view = fail(self._board.view, link.domain, settled=error.settled)
+            self._board.view = fail(self._board.view, link.domain, self._clock.now(), settled=error.settled)
+            if isinstance(error, Overtaken):  # nothing went out, and nothing is wrong
+                link.log.debug("overtaken", word=decision.word, reason=str(decision.reason), change=self._change(link))
+                return
             self._tell_failed(link, decision, error)
             outcome = type(error).__name__
         finally:
@@ -75,9 +81,18 @@ class Writing:
         publication = self._board.view.entries[link.domain].publication
         attempt = publication.attempt if publication else 0
         note = None if refresh else decision.note
-        publish = Publish(decision.word or "", note, attempt, refresh)
-        published = await link.driver.run(link.link.publish(publish), link.link, self._urgency(link, decision), link)
+        flow = link.link.publish(Publish(decision.word or "", note, attempt, refresh))
+        published = await self._run(link, flow, self._urgency(link, decision))
         self._accept(link, decision, published)
+
+    def _run(self, link: Placed, flow: Flow[T], urgency: Urgency) -> Coroutine[Any, Any, T]:
+        """Carry out what was decided just now, unless something else is to be written once its turn comes."""
+        said = compose(self._board.view, self._board.rules, self._clock.now())
+
+        def is_wanted() -> bool:
+            return stands(said, self._board.view, self._board.rules, self._clock.now())
+
+        return link.driver.run(flow, link.link, urgency, link, is_wanted=is_wanted)
 
     def _note(self, link: Placed, decision: Decision) -> None:
         """Put the publication on the board before its request goes out."""
@@ -174,7 +189,7 @@ class Writing:
 
     async def _retract(self, link: Placed, decision: Decision) -> None:
         flow = link.link.retract(overridden=decision.overridden)
-        await link.driver.run(flow, link.link, Urgency.CHANGE, link)
+        await self._run(link, flow, Urgency.CHANGE)
         within = link.driver.service.traits.visible_within
         now = self._clock.now()
         self._board.view = take_back(self._board.view, link.domain, within, now)

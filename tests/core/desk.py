@@ -86,8 +86,8 @@ class Desk:
         given = Accepted(parse_status(shown) if shown else None, **answer)  # type: ignore[arg-type]  # by name
         self.view = accept(self.view, name, given, now)
 
-    def fail(self, name: str, *, settled: bool = False) -> None:
-        self.view = fail(self.view, name, settled=settled)
+    def fail(self, name: str, now: float = 0.0, *, settled: bool = False) -> None:
+        self.view = fail(self.view, name, now, settled=settled)
 
     def write(self, name: str, now: float, shown: str | None = None, **answer: float | str | int | None) -> Decision:
         """Note, write, accept at once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from presence_syncd.core.compose import BUSIEST, compose, next_fade, wanted
+from presence_syncd.core.compose import BUSIEST, compose, next_fade, stands, wanted
 from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, OFF_WORK, OFFLINE, Availability, Status, parse_status
 from presence_syncd.core.view import Compose, Rules, View
 from tests.core.desk import Desk
@@ -22,6 +22,34 @@ def test_the_newest_word_wins() -> None:
     composed = desk.composed(21)
     assert (str(composed.status), composed.domain, composed.at, composed.rule) == ("dnd", "skype", 20, "latest")
     assert composed.note is None
+
+
+def test_what_was_decided_stands_until_something_else_is_said_or_writing_is_paused() -> None:
+    desk = Desk("skype", "symphony")
+    assert stands(None, desk.view, desk.rules, 0)
+    desk.start(skype="brb", symphony="brb")
+    desk.see("symphony", "busy", 10)
+    said = desk.composed(11)
+    assert stands(said, desk.view, desk.rules, 12)
+    assert not stands(None, desk.view, desk.rules, 12)
+    desk.pause(paused=True)
+    assert not stands(said, desk.view, desk.rules, 13)
+    desk.pause(paused=False)
+    desk.see("skype", "busy", 14)
+    assert stands(said, desk.view, desk.rules, 15)  # seen where it was to be written: no news
+    desk.see("skype", "dnd", 16)
+    assert not stands(said, desk.view, desk.rules, 17)
+
+
+def test_the_same_word_from_elsewhere_is_to_be_written_elsewhere() -> None:
+    desk = Desk("skype", "symphony")
+    desk.start(skype="brb", symphony="brb")
+    desk.see("symphony", "busy", 10)
+    said = desk.composed(11)
+    desk.see("skype", "dnd", 12)
+    desk.see("skype", "busy", 14)
+    assert desk.status(15) == "busy"
+    assert not stands(said, desk.view, desk.rules, 15)
 
 
 def test_any_word_said_since_the_start_is_newer_than_those_that_were_there() -> None:

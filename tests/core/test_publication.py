@@ -22,7 +22,7 @@ def busy_in_symphony() -> Desk:
 def test_nothing_happens_to_what_was_never_published() -> None:
     view = View({"teams": Entry()})
     assert accept(view, "teams", Accepted(), 1) == view
-    assert fail(view, "teams", settled=False) == view
+    assert fail(view, "teams", 5.0, settled=False) == view
     assert take_back(view, "teams", 60, 1) == view
     assert leave(view, "teams", 1) == view
 
@@ -273,6 +273,17 @@ def test_a_retracted_write_may_show_for_a_while_from_then() -> None:
     desk.write("symphony", 10)
     desk.take_back("symphony", 200)
     assert desk.entry("symphony").earlier[0].visible_by == 260
+
+
+@pytest.mark.parametrize(("settled", "kind"), [(True, Kind.OWN), (False, Kind.ECHO)])
+def test_a_try_that_was_refused_for_good_explains_nothing_from_then_on(*, settled: bool, kind: Kind) -> None:
+    desk = Desk("teams", "symphony")
+    desk.start(teams="away", symphony="away")
+    desk.see("symphony", "busy", 10)
+    desk.begin("teams", 10)
+    desk.fail("teams", 12, settled=settled)
+    desk.see("symphony", "brb", 20)
+    assert desk.see("teams", "busy", 21) is kind
 
 
 @pytest.mark.parametrize(("settled", "kind"), [(True, Kind.OWN), (False, Kind.ECHO)])

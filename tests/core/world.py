@@ -254,7 +254,7 @@ class World:
         del self._busy[name]
         service = self.services[name]
         if not accepted:
-            self.view = fail(self.view, name, settled=False)
+            self.view = fail(self.view, name, self.now, settled=False)
             self._tries[name] += 1
             self._retry_at[name] = self.now + self.rng.uniform(0.5, 1.0) * min(2.0 ** self._tries[name], 30.0)
             return

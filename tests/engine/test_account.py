@@ -55,6 +55,58 @@ async def test_a_change_goes_over_once_and_then_nobody_writes() -> None:
         assert running.events("published") == 3
 
 
+async def test_what_waits_for_the_budget_is_not_written_once_something_else_is_said() -> None:
+    left, right = _desks()
+    async with engine({"left": left, "right": right}) as running:
+        account = _account(running, DeskService("left"), DeskService("right"))
+        running.tasks.start_soon(account.run)
+        await anyio.sleep(10)
+        account.links[1].driver.budget.pause(60)
+        left.shown["ann"] = "Busy"
+        await anyio.sleep(10)
+        left.shown["ann"] = "DND"
+        await anyio.sleep(80)
+        assert [word for _, _, word in right.written] == ["DND"]
+        assert running.events("trouble") == 0
+        assert running.events("overtaken") == 1
+
+
+async def test_nothing_that_waits_for_the_budget_is_written_once_writing_is_paused() -> None:
+    left, right = _desks()
+    async with engine({"left": left, "right": right}) as running:
+        account = _account(running, DeskService("left"), DeskService("right"))
+        running.tasks.start_soon(account.run)
+        await anyio.sleep(10)
+        account.links[1].driver.budget.pause(60)
+        left.shown["ann"] = "Busy"
+        await anyio.sleep(10)
+        account.board.view = replace(account.board.view, paused=True)
+        account.board.ring()
+        await anyio.sleep(200)
+        assert right.written == []
+        account.board.view = replace(account.board.view, paused=False)
+        account.board.ring()
+        await anyio.sleep(10)
+        assert right.shown["ann"] == "Busy"
+
+
+async def test_what_was_not_written_after_all_explains_nothing_the_person_says_there() -> None:
+    left, right = _desks()
+    async with engine({"left": left, "right": right}) as running:
+        account = _account(running, DeskService("left"), DeskService("right"))
+        running.tasks.start_soon(account.run)
+        await anyio.sleep(10)
+        account.links[1].driver.budget.pause(60)
+        left.shown["ann"] = "Busy"
+        await anyio.sleep(10)
+        left.shown["ann"] = "DND"
+        await anyio.sleep(58)
+        assert right.shown["ann"] == "DND"
+        right.shown["ann"] = "Busy"
+        await anyio.sleep(10)
+        assert left.shown["ann"] == "Busy"
+
+
 class _WatchingStore(MemoryStore):
     """Says when it keeps a word that is not yet accepted. Keeping takes a second."""
 

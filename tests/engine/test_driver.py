@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import anyio
 import pytest
 
+from presence_syncd.connectors.connector import Publish, Published
 from presence_syncd.connectors.emulation import Answer
 from presence_syncd.connectors.flow import (
     Emit,
@@ -28,8 +30,8 @@ from presence_syncd.core.values import replace
 from presence_syncd.core.view import Rules, View
 from presence_syncd.engine.board import Board
 from presence_syncd.engine.budget import Urgency
-from presence_syncd.errors import Rejected, Unavailable
-from tests.engine.desk import PASSWORD, TRAITS, Desk, DeskService, Engine, engine, together
+from presence_syncd.errors import Overtaken, Rejected, Unavailable
+from tests.engine.desk import PASSWORD, TRAITS, Desk, DeskLink, DeskService, Engine, engine, together
 from tests.virtual.backends import anyio_backend  # noqa: F401  # a fixture
 
 
@@ -145,8 +147,6 @@ async def test_writes_that_wait_together_share_an_envelope_and_the_token() -> No
     async with engine({"desk": desk}) as running:
         driver = running.driver(service := DeskService("desk", traits, realm="desk"))
         links = [service.link(f"p{n}", None, {}) for n in range(30)]
-        from presence_syncd.connectors.connector import Publish
-
         await driver.run(links[0].read(), links[0], Urgency.CHANGE)
         await together(*[partial(driver.run, ln.publish(Publish("Busy")), ln, Urgency.CHANGE) for ln in links])
         assert len(desk.shown) == 30
@@ -162,13 +162,54 @@ async def test_an_envelope_costs_what_its_parts_cost() -> None:
     async with engine({"desk": desk}) as running:
         driver = running.driver(service := DeskService("desk", traits, realm="desk"))
         links = [service.link(f"p{n}", None, {}) for n in range(30)]
-        from presence_syncd.connectors.connector import Publish
-
         await driver.run(links[0].read(), links[0], Urgency.CHANGE)
         began = anyio.current_time()
         await together(*[partial(driver.run, ln.publish(Publish("Busy")), ln, Urgency.CHANGE) for ln in links])
         assert sum(desk.envelopes) >= 28
         assert anyio.current_time() - began < 31
+
+
+@pytest.mark.parametrize("batch_size", [1, 20])
+async def test_what_is_not_wanted_any_more_when_its_turn_comes_is_not_sent(batch_size: int) -> None:
+    traits = replace(TRAITS, batch_size=batch_size, rate=1.0, burst=1.0)
+    desk = Desk()
+    async with engine({"desk": desk}) as running:
+        service = DeskService("desk", traits)
+        driver = running.driver(service)
+        links = [service.link(name, None, {}) for name in ("ann", "bob", "cem")]
+        wanted = {"ann": True, "bob": True, "cem": True}
+
+        def write(link: DeskLink) -> Callable[[], Any]:
+            flow = link.publish(Publish("Busy"))
+            return partial(driver.run, flow, link, Urgency.CHANGE, is_wanted=lambda: wanted[link.key])
+
+        await driver.budget.take(Urgency.CHANGE)
+        running.tasks.start_soon(_soon, 0.5, partial(wanted.update, bob=False))
+        done = await together(*map(write, links))
+        assert [type(each) for each in done] == [Published, Overtaken, Published]
+        assert sorted(desk.shown) == ["ann", "cem"]
+        await driver.budget.take(Urgency.CHANGE)
+        assert anyio.current_time() < 3.5  # what was not sent cost nothing
+
+
+async def test_a_flow_that_has_begun_goes_on_although_it_is_not_wanted_any_more() -> None:
+    """What it sent already may stand: to say that nothing went out would be wrong."""
+    desk = Desk()
+    async with engine({"desk": desk}) as running:
+        service = DeskService("desk")
+        link = service.link("ann", None, {})
+
+        def both() -> Flow[Published]:
+            yield from link.publish(Publish("Busy"))
+            return (yield from link.publish(Publish("Away")))
+
+        await running.driver(service).run(both(), link, Urgency.CHANGE, is_wanted=lambda: not desk.written)
+        assert desk.shown["ann"] == "Away"
+
+
+async def _soon(seconds: float, act: Callable[[], object]) -> None:
+    await anyio.sleep(seconds)
+    act()
 
 
 async def test_a_flow_that_ends_at_once_returns_its_value() -> None:

@@ -13,7 +13,7 @@ import pytest
 from presence_syncd.connectors.flow import Reply, Request
 from presence_syncd.engine.budget import Budget, Urgency
 from presence_syncd.engine.clock import Clock
-from presence_syncd.engine.envelope import LANES, Envelopes
+from presence_syncd.engine.envelope import LANES, Envelopes, Outcome
 from presence_syncd.errors import RateLimited, Unavailable
 from tests.engine.desk import together
 from tests.virtual.backends import anyio_backend  # noqa: F401  # a fixture
@@ -30,7 +30,7 @@ class Post:
         self.fault: Callable[[list[str]], None] = lambda _names: None
         self.lost: set[str] = set()
 
-    async def carry(self, requests: list[Request], urgency: Urgency) -> list[Reply | None]:
+    async def carry(self, requests: list[Request], urgency: Urgency) -> list[Outcome]:
         """Send."""
         names = [request.operation for request in requests]
         self.sent.append(names)

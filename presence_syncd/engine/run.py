@@ -1,0 +1,94 @@
+"""A run: one flow while it is carried out, and what of a link its steps touch.
+
+The one rule: a run that is not wanted any more when its turn comes sends nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+import anyio
+import httpx
+
+from presence_syncd.connectors.connector import Token
+from presence_syncd.connectors.flow import Emit, Enter, Foretell, Remember, Request, Step, Vouch, Wait, Wake
+from presence_syncd.core.entry import Kind, Observation
+from presence_syncd.core.presence import Status
+from presence_syncd.engine.budget import Urgency
+from presence_syncd.engine.tokens import Holder, Witness
+from presence_syncd.engine.transport import Jar
+from presence_syncd.errors import Overtaken
+
+
+class Place(Protocol):
+    """What of a link the steps of its flows touch: observations, memory, bell, cookies, its own connection."""
+
+    jar: Jar
+
+    def emit(self, observation: Observation) -> Kind: ...
+    def foretell(self, status: Status) -> None: ...
+    def vouch(self, seconds: float) -> None: ...
+    async def remember(self, key: str, value: str) -> None: ...
+    def alive(self, at: float) -> None: ...
+    def enter(self, state: str, detail: str) -> None: ...
+    def try_now(self) -> None: ...
+    def wake(self) -> None: ...
+    async def woken(self, seconds: float) -> bool: ...
+    def bell(self) -> anyio.Event: ...
+    def own_client(self) -> httpx.AsyncClient: ...
+
+
+class Waiter(Protocol):
+    """Who backs off after a refusal, and may be told that it is over."""
+
+    def try_now(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Run:
+    """One flow being carried out: for whom, how urgent, and its own WebSocket if it opened one.
+
+    `paid`: what it sends has its share of the budget already. `waiter` backs off if it is refused. `is_wanted` is asked
+    before the first request is `sent`.
+    """
+
+    holder: Holder
+    urgency: Urgency
+    place: Place | None = None
+    waiter: Waiter | None = None
+    witness: Witness | None = None
+    is_wanted: Callable[[], bool] | None = None
+    socket: Any = field(default=None)
+    paid: bool = False
+    sent: bool = False
+
+    def go(self) -> None:
+        """Set out, its turn having come. Raises Overtaken if that is not wanted any more."""
+        if not (self.sent or self.is_wanted is None or self.is_wanted()):
+            raise Overtaken("something else is to be written by now")
+        self.sent = True
+
+
+Part: TypeAlias = tuple[Request, Token | None, Run]
+"""A request that may ride in an envelope, what it bears if it goes alone, and its run."""
+
+
+async def at_place(step: Step, place: Place) -> Any:
+    """Carry out a step that concerns the link itself."""
+    match step:
+        case Emit(observation):
+            return place.emit(observation)
+        case Foretell(status):
+            return place.foretell(status)
+        case Vouch(seconds):
+            return place.vouch(seconds)
+        case Remember(key, value):
+            return await place.remember(key, value)
+        case Enter(state, detail):
+            return place.enter(state, detail)
+        case Wake():
+            return place.wake()
+        case Wait(seconds):
+            return await place.woken(seconds)
