@@ -44,14 +44,15 @@ def compose(view: View, rules: Rules, now: float) -> Composed | None:
     return Composed(words[domain].effective(now, rules.settle_fade), domain, words[domain].at, rules.compose, note)
 
 
-def stands(said: Composed | None, view: View, rules: Rules, now: float) -> bool:
-    """Whether what was to be written for `said` still is: writing is not paused, and nothing else is said by now."""
+def stands(status: Status | None, view: View, rules: Rules, now: float) -> bool:
+    """Whether the status sinks were to show still is what they are asked to show, and writing is not paused.
+
+    None stands for taking back what they show.
+    """
+    if status is None or view.paused:
+        return not view.paused
     composed = compose(view, rules, now)
-    return not view.paused and _what(composed) == _what(said)
-
-
-def _what(composed: Composed | None) -> tuple[Status, str | None] | None:
-    return (composed.status, composed.domain) if composed else None
+    return composed is not None and wanted(composed.status, rules) == status
 
 
 def wanted(status: Status, rules: Rules) -> Status:

@@ -82,15 +82,14 @@ class Writing:
         attempt = publication.attempt if publication else 0
         note = None if refresh else decision.note
         flow = link.link.publish(Publish(decision.word or "", note, attempt, refresh))
-        published = await self._run(link, flow, self._urgency(link, decision))
+        published = await self._run(link, flow, self._urgency(link, decision), decision)
         self._accept(link, decision, published)
 
-    def _run(self, link: Placed, flow: Flow[T], urgency: Urgency) -> Coroutine[Any, Any, T]:
-        """Carry out what was decided just now, unless something else is to be written once its turn comes."""
-        said = compose(self._board.view, self._board.rules, self._clock.now())
+    def _run(self, link: Placed, flow: Flow[T], urgency: Urgency, decision: Decision) -> Coroutine[Any, Any, T]:
+        """Carry out what was decided, unless something else is to be written once its turn comes."""
 
         def is_wanted() -> bool:
-            return stands(said, self._board.view, self._board.rules, self._clock.now())
+            return stands(decision.status, self._board.view, self._board.rules, self._clock.now())
 
         return link.driver.run(flow, link.link, urgency, link, is_wanted=is_wanted)
 
@@ -189,7 +188,7 @@ class Writing:
 
     async def _retract(self, link: Placed, decision: Decision) -> None:
         flow = link.link.retract(overridden=decision.overridden)
-        await self._run(link, flow, Urgency.CHANGE)
+        await self._run(link, flow, Urgency.CHANGE, decision)
         within = link.driver.service.traits.visible_within
         now = self._clock.now()
         self._board.view = take_back(self._board.view, link.domain, within, now)

@@ -27,29 +27,26 @@ def test_the_newest_word_wins() -> None:
 def test_what_was_decided_stands_until_something_else_is_said_or_writing_is_paused() -> None:
     desk = Desk("skype", "symphony")
     assert stands(None, desk.view, desk.rules, 0)
+    assert not stands(BUSY, desk.view, desk.rules, 0)
     desk.start(skype="brb", symphony="brb")
     desk.see("symphony", "busy", 10)
-    said = desk.composed(11)
-    assert stands(said, desk.view, desk.rules, 12)
-    assert not stands(None, desk.view, desk.rules, 12)
+    assert stands(BUSY, desk.view, desk.rules, 12)
     desk.pause(paused=True)
-    assert not stands(said, desk.view, desk.rules, 13)
+    assert not stands(BUSY, desk.view, desk.rules, 13)
+    assert not stands(None, desk.view, desk.rules, 13)
     desk.pause(paused=False)
-    desk.see("skype", "busy", 14)
-    assert stands(said, desk.view, desk.rules, 15)  # seen where it was to be written: no news
     desk.see("skype", "dnd", 16)
-    assert not stands(said, desk.view, desk.rules, 17)
+    assert not stands(BUSY, desk.view, desk.rules, 17)
+    assert stands(None, desk.view, desk.rules, 17)
 
 
-def test_the_same_word_from_elsewhere_is_to_be_written_elsewhere() -> None:
-    desk = Desk("skype", "symphony")
-    desk.start(skype="brb", symphony="brb")
-    desk.see("symphony", "busy", 10)
-    said = desk.composed(11)
-    desk.see("skype", "dnd", 12)
-    desk.see("skype", "busy", 14)
-    assert desk.status(15) == "busy"
-    assert not stands(said, desk.view, desk.rules, 15)
+def test_what_is_to_be_shown_for_who_is_idle_stands_while_they_are() -> None:
+    desk = Desk("skype", "symphony", rules=Rules(idle_away=True))
+    desk.start(skype="available", symphony="available+idle")
+    desk.see("skype", "available+idle", 10)
+    assert stands(AWAY, desk.view, desk.rules, 100)
+    desk.see("skype", "available", 110)
+    assert not stands(AWAY, desk.view, desk.rules, 111)
 
 
 def test_any_word_said_since_the_start_is_newer_than_those_that_were_there() -> None:
