@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from presence_syncd.demo import Day
+    from presence_syncd.demo_day import Day
 
 COLOURS = {
     "avail": "green",

@@ -16,7 +16,7 @@ from presence_syncd.boxes import PEOPLE
 from presence_syncd.connectors.bems.emulator import BemsEmulator
 from presence_syncd.connectors.symphony.emulator import SymphonyEmulator
 from presence_syncd.core.values import replace
-from presence_syncd.demo import DAY, Day
+from presence_syncd.demo_day import DAY, Day
 
 LONGEST = 45.0
 """Seconds the demo may take; it takes about 25."""

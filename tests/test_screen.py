@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from presence_syncd.demo import Day
+from presence_syncd.demo_day import Day
 from presence_syncd.screen import picture
 
 SHOWN = {"teams": "Busy/InACall", "symphony": "BE_RIGHT_BACK"}

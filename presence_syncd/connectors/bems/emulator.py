@@ -17,8 +17,9 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from presence_syncd.connectors.bems.emulated_connect import Connect, Peer
+from presence_syncd.connectors.bems.emulated_connect import Connect
 from presence_syncd.connectors.bems.emulated_lookup import Lookups
+from presence_syncd.connectors.bems.emulated_peers import Peer
 from presence_syncd.connectors.bems.emulated_people import NUMBERS, Backend, People, bare
 from presence_syncd.connectors.emulation import CONTROL, EmulatedClock, Emulator, json_of
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from presence_syncd.connectors.bems.emulated_connect import Peer
+from presence_syncd.connectors.bems.emulated_peers import Peer
 from presence_syncd.connectors.bems.emulator import BemsEmulator
 from presence_syncd.connectors.bems.protocol import BemsLink, BemsService
 from presence_syncd.connectors.bems.settings import BemsLinkSettings, BemsSettings
