@@ -108,9 +108,13 @@ class Desk(ABC):
         return shown.awake if shown.idle or self.seats.get(person) is False else None
 
     def is_hidden(self, person: str, status: Status) -> bool:
-        """Whether nobody could tell that the person says `status` here now: it shows, or the service does such things."""
+        """Whether nobody could tell that the person says `status` here now: it shows, or the service does such things.
+
+        A client that comes back may show the person idle, as it left them.
+        """
         shown = self.shown(person)
-        fades = shown.availability in (AVAILABLE.availability, BUSY.availability) and status.availability == AWAY.availability  # fmt: skip
+        was = self.spoken.get(person, shown) if shown == OFFLINE else shown
+        fades = was.availability in (AVAILABLE.availability, BUSY.availability) and status.availability == AWAY.availability  # fmt: skip
         return status in (shown, OFFLINE) or fades
 
     def change(self, person: str, awake: bool | None) -> None:
