@@ -28,6 +28,8 @@ BOUND = 150.0
 """Seconds within which a word is shown everywhere."""
 SILENCE = (700.0, 1000.0)
 """Seconds in which nothing but renewals may be written: more than two lives of an Available session."""
+IN_SIGHT = 300.0
+"""Seconds after which what was written to Teams is in sight at the latest (mapping §4)."""
 TOGETHER = 1.0
 """Seconds between two words that nobody can bring in order."""
 
@@ -267,10 +269,15 @@ class Episode:
         return [Said(self.world.now(), name, person, meant)], said is not None and said.status == meant != wakes_as
 
     def _like_ours(self, person: str, name: str) -> set[Status]:
-        """What looks like our own last word there, which may still wait for its person, or like what idleness makes of it."""
-        ours = [w.word for w in self.world.facts.wrote if w.person == person and w.desk == name]
-        meant = [status for word in ours if (status := self.world.desks[name].meant(word)) is not None]
-        return {AWAY, *meant[-1:]} if ours else set()
+        """What looks like our own last word there, which may still wait for its person, or like what idleness makes of it.
+
+        In Teams one that was replaced may come to sight as late as the last one.
+        """
+        desk, since = self.world.desks[name], self.world.now() - IN_SIGHT
+        ours = [w for w in self.world.facts.wrote if w.person == person and w.desk == name]
+        meant = [(w.at, status) for w in ours if (status := desk.meant(w.word)) is not None]
+        late = [status for at, status in meant if desk.leased and at > since]
+        return {AWAY, *late, *(status for _, status in meant[-1:])} if ours else set()
 
     # silence
 
