@@ -32,6 +32,7 @@ from presence_syncd.core.revealed import (
     passing,
     says,
     stays_without_us,
+    without_replaced,
 )
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Direction, Rules, View
@@ -241,7 +242,7 @@ def _judge(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary) 
         return replace(publication, overridden=True, before=frozenset(), confirmed_at=seen_at)
     shows = vocabulary.is_echo(publication.written, seen.status) and not seen.status.is_absent
     if not shows or not publication.may_show(seen.at) or seen.started_at < publication.at:
-        return publication
+        return without_replaced(publication, entry, seen)
     has_ended_ours = entry.mine and seen.status != entry.shown
     if seen.status in publication.before and publication.is_awaited(seen.at) and not has_ended_ours:
         return publication  # it may be what was there before

@@ -5,12 +5,15 @@ The one rule: each is a question about one reading; what follows from the answer
 
 from __future__ import annotations
 
-from presence_syncd.core.entry import Entry, Observation, Publication, is_idle_variant
-from presence_syncd.core.presence import AVAILABLE, Activity, Status
+from presence_syncd.core.entry import IN_SIGHT, Entry, Observation, Publication, is_idle_variant
+from presence_syncd.core.presence import AVAILABLE, Activity, Availability, Status
+from presence_syncd.core.values import replace
 from presence_syncd.core.vocabulary import Vocabulary
 
 CHOSEN = (Activity.NONE, Activity.OFF_WORK)
 """What is chosen by hand says nothing of what the person is doing, but that they do not work."""
+ABOVE_AVAILABLE = (Availability.BUSY, Availability.DND)
+"""What hides a session that is available, but no choice (Graph: the sessions' aggregate; mapping §3)."""
 SOON = 300.0
 """Seconds after its end, at most, in which a lease reveals what lay beneath: Graph may take as long (mapping §4)."""
 
@@ -38,6 +41,18 @@ def _beneath(publication: Publication, entry: Entry, vocabulary: Vocabulary) -> 
     hid = hides and publication.expires_at is not None and not publication.overridden
     rests = hid and (publication.taken_back or publication.written not in vocabulary.top)
     return publication.before | {AVAILABLE} if rests else publication.before
+
+
+def without_replaced(publication: Publication, entry: Entry, seen: Observation) -> Publication:
+    """A lease without what it replaced of ours: once it is done, and something else shows, that cannot come back.
+
+    Only what is theirs lies beneath: what shows now, or did last.
+    """
+    done = publication.expires_at is not None and publication.accepted_at is not None
+    if not done or seen.status.is_absent or seen.started_at < (publication.accepted_at or 0.0) + IN_SIGHT:
+        return publication
+    theirs = publication.before & {seen.status, entry.beneath}
+    return publication if theirs == publication.before else replace(publication, before=theirs)
 
 
 def _has_just_lapsed(publication: Publication, entry: Entry, now: float) -> bool:
@@ -70,12 +85,14 @@ def is_brought_back(entry: Entry, seen: Observation, vocabulary: Vocabulary) -> 
     ours, is_gone = entry.publication, entry.shown is not None and entry.shown.is_absent
     if ours is None or not is_gone or not (ours.holds(seen.at) and ours.is_awaited(seen.at)):
         return False
-    return seen.status == entry.beneath or (_must_be_chosen(seen.status) and not says(ours, seen.status, vocabulary))
+    return seen.status == entry.beneath or (_is_chosen(seen.status, ours) and not says(ours, seen.status, vocabulary))
 
 
-def _must_be_chosen(status: Status) -> bool:
-    """Whether nobody shows it who just comes: they are available then, or in a call."""
-    return status.activity in CHOSEN and status.awake != AVAILABLE
+def _is_chosen(status: Status, ours: Publication) -> bool:
+    """Whether nobody shows it over ours who just comes: available, which ranks below a call of ours, or in a call."""
+    if status.awake == AVAILABLE:
+        return not status.idle and ours.status.availability in ABOVE_AVAILABLE
+    return status.activity in CHOSEN
 
 
 def lies_beneath(entry: Entry, seen: Observation, vocabulary: Vocabulary, *, mine: bool) -> Status | None:

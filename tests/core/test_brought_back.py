@@ -19,7 +19,7 @@ def in_a_meeting_elsewhere(*, at: float) -> Desk:
     return desk
 
 
-@pytest.mark.parametrize("chosen", ["busy", "dnd", "brb", "away", "offline/off-work"])
+@pytest.mark.parametrize("chosen", ["available", "busy", "dnd", "brb", "away", "offline/off-work"])
 def test_what_they_chose_before_we_looked_first_is_not_known_but_no_news_either(chosen: str) -> None:
     desk = in_a_meeting_elsewhere(at=10)
     assert desk.see("session", chosen, 15) is Kind.ECHO
@@ -53,10 +53,23 @@ def test_what_they_chose_just_before_they_left_is_no_news_when_it_shows(chosen: 
     assert desk.see("session", "busy" if chosen == "dnd" else "dnd", 2015) is Kind.OWN
 
 
-@pytest.mark.parametrize("status", ["available", "busy/call", "available+idle"])
-def test_who_comes_in_a_call_or_available_was_not_brought_back(status: str) -> None:
+@pytest.mark.parametrize("status", ["busy/call", "available+idle"])
+def test_who_comes_in_a_call_or_to_rest_was_not_brought_back(status: str) -> None:
     desk = in_a_meeting_elsewhere(at=10)
     assert desk.see("session", status, 15) is Kind.OWN
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "kind"), [("dnd/presenting", Kind.ECHO), ("busy/call", Kind.ECHO), ("brb", Kind.OWN)]
+)
+def test_who_comes_available_shows_below_a_call_of_ours(elsewhere: str, kind: Kind) -> None:
+    """So available over a call was chosen long ago; over be right back, which is written as away, they have come."""
+    desk = Desk("session", "symphony")
+    desk.sink("session", leased=True)
+    desk.start(session="offline", symphony="available")
+    desk.see("symphony", elsewhere, 10)
+    desk.write("session", 10, refresh_in=200, expires_in=300)
+    assert desk.see("session", "available", 15) is kind
 
 
 def test_what_our_session_says_itself_is_not_taken_for_their_choice() -> None:
@@ -91,7 +104,7 @@ def test_what_they_may_have_chosen_over_ours_comes_back_as_theirs(at: float, kin
     desk = chosen_over_ours(at)
     desk.take_back("session", 600)
     desk.see("session", "offline", 605)
-    desk.see("symphony", "busy/meeting", 1000)
+    desk.see("symphony", "brb", 1000)
     desk.write("session", 1000, refresh_in=200, expires_in=300)
     assert desk.see("session", "available", 1005) is kind
 
@@ -176,3 +189,19 @@ def test_what_our_session_brought_back_stays_so_however_long_it_shows() -> None:
     desk.see("session", "busy", 15)
     desk.see("session", "busy", 80)
     assert desk.entry("session").mine
+
+
+@pytest.mark.parametrize(("seen_at", "kind"), [(119, Kind.ECHO), (120, Kind.OWN), (139, Kind.OWN)])
+def test_what_of_ours_was_replaced_is_the_persons_word_once_something_else_showed(seen_at: float, kind: Kind) -> None:
+    """A meeting in Symphony shows as a call in Teams; it is over, and soon they are in a call of their own there."""
+    desk = Desk("session", "symphony")
+    desk.sink("session", leased=True)
+    desk.start(session="available+idle", symphony="available")
+    desk.see("symphony", "busy/meeting", 10)
+    desk.write("session", 10, refresh_in=200, expires_in=300)
+    assert desk.see("session", "busy/conference", 15) is Kind.ECHO
+    desk.see("symphony", "brb", 100)
+    assert desk.write("session", 100, refresh_in=200, expires_in=300).word == "Away/Away"
+    assert desk.see("session", "available+idle", 105) is Kind.ECHO
+    assert desk.see("session", "available+idle", seen_at) is Kind.SAME
+    assert desk.see("session", "busy/conference", 140) is kind

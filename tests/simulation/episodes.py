@@ -271,12 +271,13 @@ class Episode:
     def _like_ours(self, person: str, name: str) -> set[Status]:
         """What looks like our own last word there, which may still wait for its person, or like what idleness makes of it.
 
-        In Teams one that was replaced may come to sight as late as the last one.
+        In Teams one that was replaced may come to sight as late as the last one, while that waits.
         """
         desk, since = self.world.desks[name], self.world.now() - IN_SIGHT
         ours = [w for w in self.world.facts.wrote if w.person == person and w.desk == name]
         meant = [(w.at, status) for w in ours if (status := desk.meant(w.word)) is not None]
-        late = [status for at, status in meant if desk.leased and at > since]
+        waits = desk.leased and bool(ours) and "clear" not in ours[-1].word
+        late = [status for at, status in meant if waits and at > since]
         return {AWAY, *late, *(status for _, status in meant[-1:])} if ours else set()
 
     # silence
