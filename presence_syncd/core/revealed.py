@@ -48,8 +48,8 @@ def without_replaced(publication: Publication, entry: Entry, seen: Observation) 
 
     Only what is theirs lies beneath: what shows now, or did last.
     """
-    done = publication.expires_at is not None and publication.accepted_at is not None
-    if not done or seen.status.is_absent or seen.started_at < (publication.accepted_at or 0.0) + IN_SIGHT:
+    accepted_at = publication.accepted_at if publication.expires_at is not None else None
+    if accepted_at is None or seen.started_at < accepted_at + IN_SIGHT:
         return publication
     theirs = publication.before & {seen.status, entry.beneath}
     return publication if theirs == publication.before else replace(publication, before=theirs)

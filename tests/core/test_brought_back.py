@@ -205,3 +205,31 @@ def test_what_of_ours_was_replaced_is_the_persons_word_once_something_else_showe
     assert desk.see("session", "available+idle", 105) is Kind.ECHO
     assert desk.see("session", "available+idle", seen_at) is Kind.SAME
     assert desk.see("session", "busy/conference", 140) is kind
+
+
+def test_that_nobody_is_there_shows_as_well_that_ours_is_gone() -> None:
+    desk = Desk("session", "symphony")
+    desk.sink("session", leased=True)
+    desk.start(session="available+idle", symphony="available")
+    desk.see("symphony", "busy/meeting", 10)
+    desk.write("session", 10, refresh_in=200, expires_in=300)
+    desk.see("session", "busy/conference", 15)
+    desk.see("symphony", "brb", 100)
+    desk.write("session", 100, refresh_in=200, expires_in=300)
+    desk.see("session", "available+idle", 105)
+    desk.see("session", "offline", 125)
+    assert desk.see("session", "busy/conference", 140) is Kind.OWN
+
+
+def test_a_write_of_unknown_outcome_may_still_be_what_shows_what_it_replaced() -> None:
+    desk = Desk("session", "symphony")
+    desk.sink("session", leased=True)
+    desk.start(session="available+idle", symphony="available")
+    desk.see("symphony", "busy/meeting", 10)
+    desk.write("session", 10, refresh_in=200, expires_in=300)
+    desk.see("session", "busy/conference", 15)
+    desk.see("symphony", "brb", 100)
+    desk.begin("session", 100)
+    desk.fail("session", 105)
+    desk.see("session", "available+idle", 125)
+    assert desk.see("session", "busy/conference", 130) is not Kind.OWN
