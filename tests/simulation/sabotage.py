@@ -113,10 +113,15 @@ def _unknown_is_available() -> list[tuple[object, str, Any]]:
 
 
 def _write_while_paused() -> list[tuple[object, str, Any]]:
-    """The pause is not looked at."""
-    real = deciding.reconcile_to
+    """The pause is not looked at, neither when it is decided nor when it is written."""
+    real, stands = deciding.reconcile_to, writing.stands
     return [
-        (deciding, "reconcile_to", lambda word, turn, view, *rest: real(word, turn, replace(view, paused=False), *rest))
+        (
+            deciding,
+            "reconcile_to",
+            lambda word, turn, view, *rest: real(word, turn, replace(view, paused=False), *rest),
+        ),
+        (writing, "stands", lambda status, view, *rest: stands(status, replace(view, paused=False), *rest)),
     ]
 
 
