@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from presence_syncd.core.compose import Composed, compose, next_fade, wanted
 from presence_syncd.core.decision import Decision, Reason, Sink
-from presence_syncd.core.entry import IN_SIGHT, PRESENT, Entry, Publication
-from presence_syncd.core.presence import Availability, Status
+from presence_syncd.core.entry import IN_SIGHT, Entry, Publication
+from presence_syncd.core.presence import Status
+from presence_syncd.core.proof import is_proven, was_let_go
 from presence_syncd.core.revealed import passing
 from presence_syncd.core.values import Value, replace
 from presence_syncd.core.view import Rules, View
@@ -139,10 +140,21 @@ def _published(case: _Case) -> Decision | None:
     if not _is_done(case, published):
         return case.write(Reason.RETRY) if _may_claim(case) else _faded(case)
     if published.refresh_at is not None and case.now >= published.refresh_at:
-        return case.write(Reason.REFRESH) if _is_proven(case) else _faded(case)
+        return _renew(case, published) if _is_proven(case) else _faded(case)
     if published.is_nearly_due(case.now) and case.now - case.entry.shown_from < JUST_NOW and _is_proven(case):
         return case.write(Reason.REFRESH)
     return _shown_or_not(case, published)
+
+
+def _renew(case: _Case, published: Publication) -> Decision:
+    """Renew a lease; one that was let go is written anew: something else may have been chosen there since."""
+    if not was_let_go(published, case.view, case.composed, case.sink.domain, case.rules, case.now):
+        return case.write(Reason.REFRESH)
+    return _change(case, Reason.CHANGE if _is_news(case, published) else Reason.REWRITE)
+
+
+def _is_news(case: _Case, published: Publication) -> bool:
+    return case.composed.domain is not None and published.at < case.composed.at
 
 
 def _faded(case: _Case) -> Decision:
@@ -171,7 +183,7 @@ def _shown_or_not(case: _Case, published: Publication) -> Decision:
         return Decision(Reason.IN_SYNC, requeue_at=at)
     if published.is_awaited(case.now):
         return Decision(Reason.CONFIRMING, requeue_at=_earlier(published.visible_by, at))
-    is_news = case.composed.domain is not None and published.at < case.composed.at  # which may end what hides ours
+    is_news = _is_news(case, published)  # which may end what hides ours
     if published.rewrites < 1 or is_news:
         return _change(case, Reason.CHANGE if is_news else Reason.REWRITE) if _may_claim(case) else _faded(case)
     return Decision(Reason.SHADOWED, requeue_at=at)
@@ -260,21 +272,6 @@ def _change(case: _Case, reason: Reason) -> Decision:
     if case.now < last + case.rules.settle:
         return Decision(Reason.SETTLING, requeue_at=last + case.rules.settle)
     return case.write(reason)
-
-
-def is_proven(view: View, composed: Composed, domain: str, rules: Rules, now: float) -> bool:
-    """Whether what we are about to keep showing in `domain` is still true.
-
-    A pin proves itself. Available needs another domain that shows the person there, awake, on a live feed. Busy and do
-    not disturb need the feed of the word itself to be live. Away and the like claim nothing that could become false.
-    """
-    availability = wanted(composed.status, rules).availability
-    if composed.domain is None or availability not in PRESENT:
-        return True
-    if availability is Availability.AVAILABLE:
-        return bool(view.proving(domain, now, rules.evidence))
-    source = view.entries.get(composed.domain)
-    return source is not None and source.is_live(now, rules.evidence)
 
 
 def next_turn(view: View, rules: Rules, now: float) -> float | None:

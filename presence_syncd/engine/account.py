@@ -16,7 +16,7 @@ from structlog.typing import FilteringBoundLogger
 from presence_syncd.connectors.flow import Flow
 from presence_syncd.core.compose import Composed, compose, wanted
 from presence_syncd.core.entry import PRESENT
-from presence_syncd.core.reconcile import is_proven
+from presence_syncd.core.proof import is_proven
 from presence_syncd.core.setback import not_ahead
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Rules, View

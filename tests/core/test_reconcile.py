@@ -5,7 +5,8 @@ from __future__ import annotations
 from presence_syncd.core.decision import Reason, Sink
 from presence_syncd.core.entry import Entry, Kind
 from presence_syncd.core.presence import AWAY
-from presence_syncd.core.reconcile import BLIND, is_proven, reconcile
+from presence_syncd.core.proof import is_proven
+from presence_syncd.core.reconcile import BLIND, reconcile
 from presence_syncd.core.view import Direction, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
 from tests.core.desk import VOCABULARIES, Desk

@@ -8,8 +8,9 @@ from presence_syncd.core.decision import Reason, Sink
 from presence_syncd.core.entry import Entry, Kind, Observation
 from presence_syncd.core.observe import observe
 from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, Status
+from presence_syncd.core.proof import is_proven
 from presence_syncd.core.publication import Accepted, accept, begin
-from presence_syncd.core.reconcile import is_proven, reconcile
+from presence_syncd.core.reconcile import reconcile
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Rules, View
 from tests.core.desk import Desk

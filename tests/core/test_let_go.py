@@ -1,0 +1,63 @@
+"""A session that was let go, for nobody was there, is begun anew; only one that was needed all the time has lapsed."""
+
+from __future__ import annotations
+
+import pytest
+
+from presence_syncd.core.decision import Reason
+from tests.core.desk import Desk
+
+
+def shown_in_teams(word: str = "available") -> Desk:
+    """Somebody says a word in Skype at 10; our session shows it in Teams, where nobody is, until 310."""
+    desk = Desk("teams", "skype")
+    desk.sink("teams", leased=True)
+    desk.start(teams="offline", skype="away")
+    desk.see("skype", word, 10)
+    desk.write("teams", 10, refresh_in=200, expires_in=300)
+    desk.see("teams", word, 20)
+    return desk
+
+
+def test_what_is_said_once_it_has_ended_is_a_change() -> None:
+    desk = shown_in_teams()
+    desk.see("skype", "offline", 100)
+    assert desk.why("teams", 250) is Reason.HELD
+    desk.see("teams", "offline", 320)
+    desk.see("skype", "available", 3000)
+    assert desk.why("teams", 3001) is Reason.CHANGE
+
+
+@pytest.mark.parametrize(("back_at", "reason"), [(309, Reason.REFRESH), (310, Reason.REFRESH), (311, Reason.REWRITE)])
+def test_who_is_awake_again_once_it_has_ended_is_shown_anew(back_at: float, reason: Reason) -> None:
+    desk = shown_in_teams()
+    desk.see("skype", "available+idle", 100)
+    assert desk.why("teams", 250) is Reason.FADED
+    desk.see("skype", "available", back_at)
+    assert desk.why("teams", 320) is reason
+
+
+@pytest.mark.parametrize("at", [309, 310, 900])
+def test_one_that_was_needed_all_the_time_is_renewed_however_late(at: float) -> None:
+    desk = shown_in_teams()
+    desk.see("skype", "available", at)
+    assert desk.why("teams", at) is Reason.REFRESH
+
+
+def test_of_several_proofs_one_that_lasted_is_enough() -> None:
+    desk = Desk("teams", "symphony", "skype")
+    desk.sink("teams", leased=True)
+    desk.start(teams="offline", symphony="away", skype="available")
+    desk.see("symphony", "available", 10)
+    desk.write("teams", 10, refresh_in=200, expires_in=300)
+    desk.see("symphony", "away", 100)
+    desk.see("symphony", "available", 400)
+    desk.see("skype", "available", 400)
+    assert desk.why("teams", 401) is Reason.REFRESH
+
+
+def test_busy_needs_nobody_awake_to_have_been_true() -> None:
+    desk = shown_in_teams("busy")
+    desk.see("skype", "busy+idle", 320)
+    desk.see("skype", "busy", 330)
+    assert desk.why("teams", 331) is Reason.REFRESH
