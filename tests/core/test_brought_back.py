@@ -233,3 +233,59 @@ def test_a_write_of_unknown_outcome_may_still_be_what_shows_what_it_replaced() -
     desk.fail("session", 105)
     desk.see("session", "available+idle", 125)
     assert desk.see("session", "busy/conference", 130) is not Kind.OWN
+
+
+def test_nothing_lies_beneath_what_a_write_without_a_lease_replaced() -> None:
+    desk = Desk("skype", "symphony")
+    desk.start(skype="busy", symphony="busy")
+    desk.see("symphony", "available", 10)
+    desk.write("skype", 10)
+    desk.see("skype", "available", 500)
+    assert desk.entry("skype").beneath == parse_status("busy")
+
+
+def test_ours_that_comes_to_sight_late_where_nobody_is_is_not_theirs() -> None:
+    desk = Desk("session", "symphony")
+    desk.sink("session", leased=True)
+    desk.start(session="offline", symphony="busy")
+    desk.see("symphony", "available", 10)
+    desk.write("session", 10, refresh_in=200, expires_in=1e4)
+    desk.see("session", "available", 500)
+    assert desk.entry("session").beneath is None
+
+
+def test_ours_that_follows_ours_late_is_not_theirs() -> None:
+    desk = Desk("session", "symphony")
+    desk.sink("session", leased=True)
+    desk.start(session="offline", symphony="busy")
+    desk.see("symphony", "available", 10)
+    desk.write("session", 10, refresh_in=200, expires_in=1e4)
+    desk.see("session", "available", 15)
+    desk.see("symphony", "busy/call", 100)
+    desk.write("session", 100, refresh_in=2000, expires_in=1e4)
+    desk.see("session", "busy/call", 500)
+    assert desk.entry("session").beneath is None
+
+
+def replaced_in_symphony() -> Desk:
+    """Busy of ours shows in Symphony; available of ours, of 100, does not yet."""
+    desk = Desk("symphony", "skype")
+    desk.start(symphony="away", skype="away")
+    desk.see("skype", "busy", 10)
+    desk.write("symphony", 10)
+    desk.see("symphony", "busy", 15)
+    desk.see("skype", "available", 100)
+    desk.write("symphony", 100)
+    return desk
+
+
+def test_what_has_no_lease_stays_ours_however_long_the_next_is_not_seen() -> None:
+    desk = replaced_in_symphony()
+    assert desk.see("symphony", "busy", 200) is Kind.SAME
+    assert desk.entry("symphony").mine
+
+
+def test_what_has_no_lease_may_still_show_what_it_replaced() -> None:
+    desk = replaced_in_symphony()
+    desk.see("symphony", "away", 125)
+    assert desk.see("symphony", "busy", 130) is Kind.ECHO

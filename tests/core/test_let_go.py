@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from presence_syncd.core.decision import Reason
+from presence_syncd.core.view import Rules
 from tests.core.desk import Desk
 
 
@@ -61,3 +62,27 @@ def test_busy_needs_nobody_awake_to_have_been_true() -> None:
     desk.see("skype", "busy+idle", 320)
     desk.see("skype", "busy", 330)
     assert desk.why("teams", 331) is Reason.REFRESH
+
+
+@pytest.mark.parametrize(("at", "reason"), [(309, Reason.REFRESH), (310, Reason.REWRITE)])
+def test_a_pin_renews_what_has_not_ended(at: float, reason: Reason) -> None:
+    desk = shown_in_teams()
+    desk.see("skype", "available+idle", 100)
+    desk.pin("available", 1000)
+    assert desk.why("teams", at) is reason
+
+
+def test_what_is_said_in_the_moment_it_ends_is_not_said_since() -> None:
+    desk = shown_in_teams()
+    desk.see("skype", "offline", 100)
+    desk.see("skype", "available", 310)
+    assert desk.why("teams", 311) is Reason.REFRESH
+
+
+def test_who_is_shown_away_for_being_idle_needs_no_proof() -> None:
+    desk = Desk("teams", "skype", rules=Rules(idle_away=True))
+    desk.sink("teams", leased=True)
+    desk.start(teams="offline", skype="available")
+    desk.see("skype", "available+idle", 10)
+    desk.write("teams", 100, refresh_in=200, expires_in=300)
+    assert desk.why("teams", 500) is Reason.REFRESH
