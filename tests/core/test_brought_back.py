@@ -289,3 +289,19 @@ def test_what_has_no_lease_may_still_show_what_it_replaced() -> None:
     desk = replaced_in_symphony()
     desk.see("symphony", "away", 125)
     assert desk.see("symphony", "busy", 130) is Kind.ECHO
+
+
+def test_what_stays_is_theirs_though_one_of_ours_came_in_between() -> None:
+    desk = Desk("session", "symphony")
+    desk.sink("session", leased=True)
+    desk.start(session="busy", symphony="available")
+    desk.see("symphony", "brb", 10)
+    desk.write("session", 10, refresh_in=500, expires_in=1000)
+    desk.see("session", "away", 15)
+    desk.see("symphony", "busy/call", 50)
+    desk.write("session", 50, refresh_in=500, expires_in=1000)
+    desk.see("symphony", "available", 100)
+    desk.write("session", 100, refresh_in=500, expires_in=1000)
+    assert desk.entry("session").earlier
+    assert desk.see("session", "away", 161) is Kind.SAME
+    assert not desk.entry("session").mine
