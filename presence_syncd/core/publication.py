@@ -147,9 +147,9 @@ def vouch(view: View, domain: str, until: float, rules: Rules, now: float) -> Vi
 
 
 def fail(view: View, domain: str, now: float, *, settled: bool) -> View:
-    """The write did not come through. Whether it was, or will be, applied is not known, unless that is `settled`:
+    """The write did not come through. Whether it was, or will be, applied is not known, unless that is `settled`.
 
-    then nothing that shows from now on is because of it, but perhaps because of an earlier try.
+    Then nothing that shows from now on is because of it, though perhaps because of an earlier try.
     """
     entry = view.entries[domain]
     if entry.publication is None or entry.publication.accepted_at is not None:

@@ -150,10 +150,16 @@ def _renew(case: _Case, published: Publication) -> Decision:
     """Renew a lease; one that was let go is written anew: something else may have been chosen there since."""
     if not was_let_go(published, case.view, case.composed, case.sink.domain, case.rules, case.now):
         return case.write(Reason.REFRESH)
+    return _write_again(case, published)
+
+
+def _write_again(case: _Case, published: Publication) -> Decision:
+    """Write it once more: for a newer word that says the same, or to repair."""
     return _change(case, Reason.CHANGE if _is_news(case, published) else Reason.REWRITE)
 
 
 def _is_news(case: _Case, published: Publication) -> bool:
+    """Whether the person said it after it was written."""
     return case.composed.domain is not None and published.at < case.composed.at
 
 
@@ -183,9 +189,8 @@ def _shown_or_not(case: _Case, published: Publication) -> Decision:
         return Decision(Reason.IN_SYNC, requeue_at=at)
     if published.is_awaited(case.now):
         return Decision(Reason.CONFIRMING, requeue_at=_earlier(published.visible_by, at))
-    is_news = _is_news(case, published)  # which may end what hides ours
-    if published.rewrites < 1 or is_news:
-        return _change(case, Reason.CHANGE if is_news else Reason.REWRITE) if _may_claim(case) else _faded(case)
+    if published.rewrites < 1 or _is_news(case, published):  # news may end what hides ours
+        return _write_again(case, published) if _may_claim(case) else _faded(case)
     return Decision(Reason.SHADOWED, requeue_at=at)
 
 

@@ -173,29 +173,21 @@ class Driver:
             return await self._envelopes.send((request, token, run), run.urgency, vip=run.holder.vip)
         if not run.paid:
             await self.budget.take(run.urgency, vip=run.holder.vip)
-            self._set_out(run)
+            if not self._sets_out(run):
+                raise _overtaken()
         return await self._exchange(_bearing(request, token), run)
 
-    def _set_out(self, run: Run) -> None:
-        """Have its turn. Raises Overtaken, and takes back what it was granted, if it is not wanted any more."""
-        try:
-            run.go()
-        except Overtaken:
+    def _sets_out(self, run: Run) -> bool:
+        """Let a run have its turn; what it was granted is taken back if it is not wanted any more."""
+        if not run.sets_out():
             self.budget.give_back(1)
-            raise
+        return run.sent
 
     async def _send_envelope(self, parts: list[Part], urgency: Urgency) -> list[Outcome]:
         """Send those of some requests that waited together which are still wanted."""
-        outcomes: dict[int, Outcome] = {}
-        for number, (_, _, run) in enumerate(parts):
-            try:
-                self._set_out(run)
-            except Overtaken as overtaken:
-                outcomes[number] = overtaken
-        going = [number for number in range(len(parts)) if number not in outcomes]
-        if going:
-            outcomes |= zip(going, await self._send_together([parts[n] for n in going], urgency), strict=True)
-        return [outcomes[number] for number in range(len(parts))]
+        going = [part for part in parts if self._sets_out(part[2])]
+        replies = iter(await self._send_together(going, urgency) if going else ())
+        return [next(replies) if run.sent else _overtaken() for _, _, run in parts]
 
     async def _send_together(self, parts: list[Part], urgency: Urgency) -> Sequence[Reply | None]:
         """Send one request alone with its token, several in an envelope that bears one."""
@@ -272,6 +264,10 @@ class Driver:
                 return self._heard(await run.socket.receive(timeout, run.place.bell() if run.place else None), run)
             case Close():
                 return await run.socket.close()
+
+
+def _overtaken() -> Overtaken:
+    return Overtaken("something else is to be written by now")
 
 
 def _bearing(request: Request, token: Token | None) -> Request:

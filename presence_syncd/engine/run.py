@@ -19,7 +19,6 @@ from presence_syncd.core.presence import Status
 from presence_syncd.engine.budget import Urgency
 from presence_syncd.engine.tokens import Holder, Witness
 from presence_syncd.engine.transport import Jar
-from presence_syncd.errors import Overtaken
 
 
 class Place(Protocol):
@@ -64,11 +63,10 @@ class Run:
     paid: bool = False
     sent: bool = False
 
-    def go(self) -> None:
-        """Set out, its turn having come. Raises Overtaken if that is not wanted any more."""
-        if not (self.sent or self.is_wanted is None or self.is_wanted()):
-            raise Overtaken("something else is to be written by now")
-        self.sent = True
+    def sets_out(self) -> bool:
+        """Set out, its turn having come, unless it is not wanted any more."""
+        self.sent = self.sent or self.is_wanted is None or self.is_wanted()
+        return self.sent
 
 
 Part: TypeAlias = tuple[Request, Token | None, Run]

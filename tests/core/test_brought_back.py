@@ -191,9 +191,8 @@ def test_what_our_session_brought_back_stays_so_however_long_it_shows() -> None:
     assert desk.entry("session").mine
 
 
-@pytest.mark.parametrize(("seen_at", "kind"), [(119, Kind.ECHO), (120, Kind.OWN), (139, Kind.OWN)])
-def test_what_of_ours_was_replaced_is_the_persons_word_once_something_else_showed(seen_at: float, kind: Kind) -> None:
-    """A meeting in Symphony shows as a call in Teams; it is over, and soon they are in a call of their own there."""
+def meeting_that_is_over() -> Desk:
+    """Teams, where somebody rests, shows as a call of ours what was a meeting in Symphony until now, 100."""
     desk = Desk("session", "symphony")
     desk.sink("session", leased=True)
     desk.start(session="available+idle", symphony="available")
@@ -201,6 +200,13 @@ def test_what_of_ours_was_replaced_is_the_persons_word_once_something_else_showe
     desk.write("session", 10, refresh_in=200, expires_in=300)
     assert desk.see("session", "busy/conference", 15) is Kind.ECHO
     desk.see("symphony", "brb", 100)
+    return desk
+
+
+@pytest.mark.parametrize(("seen_at", "kind"), [(119, Kind.ECHO), (120, Kind.OWN), (139, Kind.OWN)])
+def test_what_of_ours_was_replaced_is_the_persons_word_once_something_else_showed(seen_at: float, kind: Kind) -> None:
+    """A meeting in Symphony shows as a call in Teams; it is over, and soon they are in a call of their own there."""
+    desk = meeting_that_is_over()
     assert desk.write("session", 100, refresh_in=200, expires_in=300).word == "Away/Away"
     assert desk.see("session", "available+idle", 105) is Kind.ECHO
     assert desk.see("session", "available+idle", seen_at) is Kind.SAME
@@ -208,13 +214,7 @@ def test_what_of_ours_was_replaced_is_the_persons_word_once_something_else_showe
 
 
 def test_that_nobody_is_there_shows_as_well_that_ours_is_gone() -> None:
-    desk = Desk("session", "symphony")
-    desk.sink("session", leased=True)
-    desk.start(session="available+idle", symphony="available")
-    desk.see("symphony", "busy/meeting", 10)
-    desk.write("session", 10, refresh_in=200, expires_in=300)
-    desk.see("session", "busy/conference", 15)
-    desk.see("symphony", "brb", 100)
+    desk = meeting_that_is_over()
     desk.write("session", 100, refresh_in=200, expires_in=300)
     desk.see("session", "available+idle", 105)
     desk.see("session", "offline", 125)
@@ -222,13 +222,7 @@ def test_that_nobody_is_there_shows_as_well_that_ours_is_gone() -> None:
 
 
 def test_a_write_of_unknown_outcome_may_still_be_what_shows_what_it_replaced() -> None:
-    desk = Desk("session", "symphony")
-    desk.sink("session", leased=True)
-    desk.start(session="available+idle", symphony="available")
-    desk.see("symphony", "busy/meeting", 10)
-    desk.write("session", 10, refresh_in=200, expires_in=300)
-    desk.see("session", "busy/conference", 15)
-    desk.see("symphony", "brb", 100)
+    desk = meeting_that_is_over()
     desk.begin("session", 100)
     desk.fail("session", 105)
     desk.see("session", "available+idle", 125)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -55,7 +56,9 @@ async def test_a_change_goes_over_once_and_then_nobody_writes() -> None:
         assert running.events("published") == 3
 
 
-async def test_what_waits_for_the_budget_is_not_written_once_something_else_is_said() -> None:
+@asynccontextmanager
+async def _throttled() -> AsyncIterator[tuple[Engine, Account, Desk, Desk]]:
+    """Ann turned busy on the left ten seconds ago; the right asks for a minute's rest."""
     left, right = _desks()
     async with engine({"left": left, "right": right}) as running:
         account = _account(running, DeskService("left"), DeskService("right"))
@@ -64,6 +67,11 @@ async def test_what_waits_for_the_budget_is_not_written_once_something_else_is_s
         account.links[1].driver.budget.pause(60)
         left.shown["ann"] = "Busy"
         await anyio.sleep(10)
+        yield running, account, left, right
+
+
+async def test_what_waits_for_the_budget_is_not_written_once_something_else_is_said() -> None:
+    async with _throttled() as (running, _, left, right):
         left.shown["ann"] = "DND"
         await anyio.sleep(80)
         assert [word for _, _, word in right.written] == ["DND"]
@@ -72,14 +80,7 @@ async def test_what_waits_for_the_budget_is_not_written_once_something_else_is_s
 
 
 async def test_nothing_that_waits_for_the_budget_is_written_once_writing_is_paused() -> None:
-    left, right = _desks()
-    async with engine({"left": left, "right": right}) as running:
-        account = _account(running, DeskService("left"), DeskService("right"))
-        running.tasks.start_soon(account.run)
-        await anyio.sleep(10)
-        account.links[1].driver.budget.pause(60)
-        left.shown["ann"] = "Busy"
-        await anyio.sleep(10)
+    async with _throttled() as (_, account, _, right):
         account.board.view = replace(account.board.view, paused=True)
         account.board.ring()
         await anyio.sleep(200)
@@ -91,14 +92,7 @@ async def test_nothing_that_waits_for_the_budget_is_written_once_writing_is_paus
 
 
 async def test_what_was_not_written_after_all_explains_nothing_the_person_says_there() -> None:
-    left, right = _desks()
-    async with engine({"left": left, "right": right}) as running:
-        account = _account(running, DeskService("left"), DeskService("right"))
-        running.tasks.start_soon(account.run)
-        await anyio.sleep(10)
-        account.links[1].driver.budget.pause(60)
-        left.shown["ann"] = "Busy"
-        await anyio.sleep(10)
+    async with _throttled() as (_, _, left, right):
         left.shown["ann"] = "DND"
         await anyio.sleep(58)
         assert right.shown["ann"] == "DND"
