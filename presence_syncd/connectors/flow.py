@@ -118,6 +118,13 @@ class Wake(Value, frozen=True):
     """Wake the link's other flows out of `Wait` and `Receive`. Sent back: None."""
 
 
+class SetOut(Value, frozen=True):
+    """Say that a wait of the flow's own is over, and that it now does what it is for. Sent back: None.
+
+    Raises Overtaken if that is not wanted any more.
+    """
+
+
 class HangUp(Value, frozen=True, gc=True):  # the frames of the error's traceback may hold it: a cycle
     """Give up the link's own long poll, if one is out: `error` is raised where it waits. Sent back: None."""
 
@@ -187,6 +194,7 @@ Step: TypeAlias = (
     | Wait
     | Now
     | Wake
+    | SetOut
     | HangUp
     | Foretell
     | Vouch

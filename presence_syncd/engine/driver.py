@@ -26,6 +26,7 @@ from presence_syncd.connectors.flow import (
     Request,
     Reveal,
     Send,
+    SetOut,
     Step,
     retry_after,
 )
@@ -33,10 +34,10 @@ from presence_syncd.core.values import replace
 from presence_syncd.engine.budget import Budget, Urgency
 from presence_syncd.engine.clock import Clock
 from presence_syncd.engine.envelope import Envelopes, Outcome
-from presence_syncd.engine.run import Part, Place, Run, Waiter, at_place
+from presence_syncd.engine.run import Part, Place, Run, Waiter, at_place, overtaken
 from presence_syncd.engine.tokens import Holder, Tokens, Witness
 from presence_syncd.engine.transport import Transport
-from presence_syncd.errors import AuthRejected, Overtaken, Rejected, ServiceError, Unavailable
+from presence_syncd.errors import AuthRejected, Rejected, ServiceError, Unavailable
 from presence_syncd.metrics import Metrics
 
 T = TypeVar("T")
@@ -85,7 +86,7 @@ class Driver:
         """Carry out a flow to its end and return what it returns. Raises ServiceError.
 
         `waiter` (of a link its place) is told when tokens can be had again that this flow was refused. `is_wanted` is
-        asked once, when its first request has waited for its turn: if it is not, Overtaken is raised instead.
+        asked when its first request has waited for its turn, and when it sets out: if it is not, Overtaken is raised.
         """
         return self._carry_out(flow, Run(holder, urgency, place, waiter or place, is_wanted=is_wanted))
 
@@ -122,6 +123,8 @@ class Driver:
                 return await self._frame(step, run)
             case Now():
                 return self.clock.now()
+            case SetOut():
+                return run.set_out()
             case _ if run.place is None:
                 raise Rejected(f"{type(step).__name__} is for the flows of a link")
             case HangUp(error):
@@ -174,7 +177,7 @@ class Driver:
         if not run.paid:
             await self.budget.take(run.urgency, vip=run.holder.vip)
             if not self._sets_out(run):
-                raise _overtaken()
+                raise overtaken()
         return await self._exchange(_bearing(request, token), run)
 
     def _sets_out(self, run: Run) -> bool:
@@ -187,7 +190,7 @@ class Driver:
         """Send those of some requests that waited together which are still wanted."""
         going = [part for part in parts if self._sets_out(part[2])]
         replies = iter(await self._send_together(going, urgency) if going else ())
-        return [next(replies) if run.sent else _overtaken() for _, _, run in parts]
+        return [next(replies) if run.sent else overtaken() for _, _, run in parts]
 
     async def _send_together(self, parts: list[Part], urgency: Urgency) -> Sequence[Reply | None]:
         """Send one request alone with its token, several in an envelope that bears one."""
@@ -264,10 +267,6 @@ class Driver:
                 return self._heard(await run.socket.receive(timeout, run.place.bell() if run.place else None), run)
             case Close():
                 return await run.socket.close()
-
-
-def _overtaken() -> Overtaken:
-    return Overtaken("something else is to be written by now")
 
 
 def _bearing(request: Request, token: Token | None) -> Request:

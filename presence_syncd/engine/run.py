@@ -19,6 +19,7 @@ from presence_syncd.core.presence import Status
 from presence_syncd.engine.budget import Urgency
 from presence_syncd.engine.tokens import Holder, Witness
 from presence_syncd.engine.transport import Jar
+from presence_syncd.errors import Overtaken
 
 
 class Place(Protocol):
@@ -50,7 +51,7 @@ class Run:
     """One flow being carried out: for whom, how urgent, and its own WebSocket if it opened one.
 
     `paid`: what it sends has its share of the budget already. `waiter` backs off if it is refused. `is_wanted` is asked
-    before the first request is `sent`.
+    before the first request is `sent`, and when the flow sets out after a wait of its own.
     """
 
     holder: Holder
@@ -67,6 +68,17 @@ class Run:
         """Set out, its turn having come, unless it is not wanted any more."""
         self.sent = self.sent or self.is_wanted is None or self.is_wanted()
         return self.sent
+
+    def set_out(self) -> None:
+        """Set out after a wait, whatever was sent for that. Raises Overtaken if it is not wanted any more."""
+        self.sent = False
+        if not self.sets_out():
+            raise overtaken()
+
+
+def overtaken() -> Overtaken:
+    """What a run that is not wanted any more ends with."""
+    return Overtaken("something else is to be written by now")
 
 
 Part: TypeAlias = tuple[Request, Token | None, Run]

@@ -24,6 +24,7 @@ from presence_syncd.connectors.flow import (
     Reply,
     Request,
     Reveal,
+    SetOut,
     Step,
     Vouch,
     Wait,
@@ -92,7 +93,7 @@ class Driver:
                 self.states.append(state)
             case Now():
                 return self.clock.now()
-            case Wake() | Vouch():
+            case Wake() | Vouch() | SetOut():
                 pass
             case _:
                 raise AssertionError(f"this driver does not know {type(step).__name__}")

@@ -20,6 +20,7 @@ from presence_syncd.connectors.flow import (
     Reply,
     Request,
     Reveal,
+    SetOut,
     Step,
     Wait,
     Wake,
@@ -205,6 +206,27 @@ async def test_a_flow_that_has_begun_goes_on_although_it_is_not_wanted_any_more(
 
         await running.driver(service).run(both(), link, Urgency.CHANGE, is_wanted=lambda: not desk.written)
         assert desk.shown["ann"] == "Away"
+
+
+async def test_a_flow_that_waited_by_itself_is_asked_again_when_it_sets_out() -> None:
+    """What it sent to be let in, as a session that is begun anew, is nothing of what it is for."""
+    desk = Desk()
+    async with engine({"desk": desk}) as running:
+        service = DeskService("desk")
+        link = service.link("ann", None, {})
+
+        def late() -> Flow[Published]:
+            yield from link.read()
+            yield SetOut()
+            return (yield from link.publish(Publish("Busy")))
+
+        driver, wanted = running.driver(service), [True, False, True, True]
+        with pytest.raises(Overtaken):
+            await driver.run(late(), link, Urgency.CHANGE, is_wanted=lambda: wanted.pop(0))
+        assert desk.written == []
+        await driver.run(late(), link, Urgency.CHANGE, is_wanted=lambda: wanted.pop(0))
+        await driver.run(late(), link, Urgency.CHANGE)
+        assert len(desk.written) == 2
 
 
 async def _soon(seconds: float, act: Callable[[], object]) -> None:

@@ -14,7 +14,7 @@ from presence_syncd.connectors.bems.conversation import Conversation
 from presence_syncd.connectors.bems.jsonrpc import Call, Cause, Failure
 from presence_syncd.connectors.bems.session import ENDS_SESSION, error_of
 from presence_syncd.connectors.bems.wire import presence_name, substitute_for
-from presence_syncd.connectors.flow import Flow, Now, Wait
+from presence_syncd.connectors.flow import Flow, Now, SetOut, Wait
 from presence_syncd.core.vocabulary import Vocabulary
 from presence_syncd.errors import ServiceError, Unavailable
 
@@ -39,10 +39,11 @@ class Writer:
         return (substitute_for(word, self._guesses) or word) if word in self._refused else word
 
     def write(self, word: str, note: str | None, *, look_first: bool) -> Flow[str]:
-        """Write until it is done; returns the word that was written. Raises Unavailable and Rejected."""
+        """Write until it is done; returns the word that was written. Raises Unavailable, Overtaken and Rejected."""
         self._tries = {}
         word = self.sayable(word)
         yield from self._talk.ready()
+        yield SetOut()  # the session may have been long in coming, and the person have changed meanwhile
         if look_first and (yield from self._is_shown(word, note)):
             return word
         while True:

@@ -30,12 +30,13 @@ from presence_syncd.connectors.flow import (
     Request,
     Reveal,
     Send,
+    SetOut,
     Wait,
     Wake,
 )
 from presence_syncd.core.entry import Observation
 from presence_syncd.core.presence import Status
-from presence_syncd.errors import AuthRejected, Rejected, ServiceError, SessionExpired, Unavailable
+from presence_syncd.errors import AuthRejected, Overtaken, Rejected, ServiceError, SessionExpired, Unavailable
 
 ALICE = "sip:alice@example.com"
 
@@ -97,6 +98,7 @@ class Bench:
         self.opened: list[Open] = []
         self.posted: list[Request] = []
         self.revealed = 0
+        self.is_wanted = True
         self.tasks: list[Task] = []
         self.cut_after_send: list[str] = []
         self._failures = 0
@@ -260,6 +262,9 @@ class Bench:
                 self.states.append((state, detail))
             case Remember(key, value):
                 self.memory[key] = value
+            case SetOut():
+                if not self.is_wanted:
+                    raise Overtaken("not wanted any more")
             case Wake():
                 for other in self.tasks:
                     other.is_woken = other is not task

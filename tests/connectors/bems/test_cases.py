@@ -18,7 +18,7 @@ from presence_syncd.core.presence import BUSY, DND, UNKNOWN
 from presence_syncd.core.publication import Accepted, accept, begin
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Rules, View
-from presence_syncd.errors import AuthRejected, Rejected, SessionExpired, Unavailable
+from presence_syncd.errors import AuthRejected, Overtaken, Rejected, SessionExpired, Unavailable
 from tests.connectors.bems.bench import ALICE, Bench
 
 TRANSPORTS: dict[str, dict[str, Any]] = {
@@ -745,6 +745,20 @@ def test_the_session_timeout_is_read_in_any_form(timeout: object, pause: float) 
     bench.start()
     bench.link.talk._note_timeout(timeout)
     assert bench.link.session.ping_after == pause
+
+
+@pytest.mark.parametrize("transport", ["websocket", "long-poll"])
+@pytest.mark.parametrize("is_wanted", [True, False])
+def test_a_write_that_waited_for_its_session_asks_whether_it_is_wanted_still(transport: str, is_wanted: bool) -> None:
+    bench = Bench(
+        {"transport": transport, "url": {"websocket": "ws", "long-poll": "http"}[transport] + "://127.0.0.1/c"}
+    )
+    writing = bench.publish("busy", seconds=5)
+    assert not writing.is_done
+    bench.is_wanted = is_wanted
+    bench.start()
+    assert bench.words() == (["busy"] if is_wanted else [])
+    assert isinstance(writing.failed, Overtaken) is not is_wanted
 
 
 def test_without_a_session_a_write_is_unavailable_in_time() -> None:
