@@ -74,6 +74,7 @@ async def refresh_all(daemon: Daemon) -> None:
         assert entry.publication is not None
         publication = replace(entry.publication, refresh_at=now)
         link.board.view = link.board.view.put("teams", replace(entry, publication=publication))
+        link.board.version -= 1  # where time makes it due, there is nothing to be kept before it is renewed
         link.board.ring()
     await anyio.lowlevel.checkpoint()
 
