@@ -5,7 +5,6 @@ The one rule: what cannot be bound, locked or read is found out before anything 
 
 from __future__ import annotations
 
-import gc
 import signal
 import socket
 import sys
@@ -19,7 +18,7 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from presence_syncd import logs
+from presence_syncd import collector, logs
 from presence_syncd.config import Config, check_environment, load
 from presence_syncd.daemon import STOP, Daemon
 from presence_syncd.engine.supervisor import GONE
@@ -31,15 +30,8 @@ from presence_syncd.web.control import control
 from presence_syncd.web.server import listen_tcp, listen_unix, serve
 from presence_syncd.web.systemd import notify, reloading, watchdog_seconds
 
-COLLECT = (5_000, 10, 2_000)
-"""Collector thresholds: allocations, and collections of each younger generation, before one is looked through.
-
-A look at 50,000 new objects stopped the loop for 80 ms (measured); none of them is looked at less often for it.
-"""
 HAND_OVER = 0.0005
 """Seconds after which the loop, however busy, lets a commit go on, which asks for some ten turns; Python says 0.005."""
-SETTLED = (0.0, 30.0, 270.0)
-"""Seconds between the moments at which what is there is taken to stay."""
 STUCK = 15.0
 """Seconds without progress of the loop after which systemd is no longer told that all is well."""
 
@@ -136,25 +128,14 @@ def _tell_store(log: Any, said: str) -> None:
 
 def _tell_started(daemon: Daemon, tasks: TaskGroup) -> None:
     notify("READY=1", _state(daemon))
-    tasks.start_soon(_spare_the_collector)
+    tasks.start_soon(collector.keep_collecting)
     tasks.start_soon(_feed_watchdog, daemon)
 
 
 def tune() -> None:
     """Set the interpreter for a loop that nothing should stop, and that should not keep commits from ending."""
-    gc.set_threshold(*COLLECT)
+    collector.tune()
     sys.setswitchinterval(HAND_OVER)
-
-
-async def _spare_the_collector() -> None:
-    """Keep the collector from stopping the loop: what has settled in is not looked through again, the rest seldom.
-
-    A full collection over ten thousand accounts takes half a second (measured), in which nothing else happens.
-    """
-    for settled_after in SETTLED:
-        await anyio.sleep(settled_after)
-        gc.collect(1)
-        gc.freeze()
 
 
 def _state(daemon: Daemon) -> str:

@@ -21,12 +21,13 @@ from presence_syncd.core.entry import (
     with_fade,
     without_fade,
 )
-from presence_syncd.core.presence import OFFLINE, Status
+from presence_syncd.core.presence import Status
 from presence_syncd.core.revealed import (
     is_answer_over,
     is_brought_back,
     is_by_signing_in,
     is_revealed,
+    is_seen_to_be_over,
     is_what_was_left,
     lies_beneath,
     passing,
@@ -59,10 +60,14 @@ def observe(
         return view if entry.live_at is not None else view.put(domain, replace(entry, is_unknown=True)), Kind.UNKNOWN
     if seen.started_at < entry.shown_from or _is_old_version(entry, seen):
         return view, Kind.STALE
-    compared = direction.writes and entry.shown is not None  # or the order of the first readings would matter
-    elsewhere = _said_elsewhere(view, domain, rules, seen.at) if compared else None
-    planned = vocabulary.word_for(wanted(elsewhere.status, rules)) if elsewhere else None
-    kind = _kind(entry, seen, planned, vocabulary, rules)
+    elsewhere = planned = None
+    if seen.status == entry.shown:
+        kind = _kind_of_same(entry, seen, vocabulary)
+    else:
+        compared = direction.writes and entry.shown is not None  # or the order of the first readings would matter
+        elsewhere = _said_elsewhere(view, domain, rules, seen.at) if compared else None
+        planned = vocabulary.word_for(wanted(elsewhere.status, rules)) if elsewhere else None
+        kind = _kind(entry, seen, planned, vocabulary, rules)
     if kind is Kind.STALE:
         return view, kind
     after = _heed_note(_show(entry, seen, kind, vocabulary), seen, view.started_at, direction)
@@ -73,15 +78,18 @@ def observe(
     return view.put(domain, after), kind
 
 
+def _kind_of_same(entry: Entry, seen: Observation, vocabulary: Vocabulary) -> Kind:
+    """Find out what a reading is that shows what was shown before, as nearly all do."""
+    is_own = _is_chosen_again(entry, seen, vocabulary) or _has_stayed(entry, seen, vocabulary)
+    return Kind.OWN if is_own else Kind.SAME
+
+
 def _kind(entry: Entry, seen: Observation, planned: str | None, vocabulary: Vocabulary, rules: Rules) -> Kind:
-    """Find out what a reading is. The order of the questions is the algorithm."""
-    status, ours = seen.status, entry.publications(seen.at)
-    may_show = [p for p in ours if entry.may_cause(p, seen.at)]
-    if status == entry.shown:
-        is_own = _is_chosen_again(entry, seen, vocabulary) or _has_stayed(entry, seen, vocabulary)
-        return Kind.OWN if is_own else Kind.SAME
+    """Find out what a reading is that shows something else. The order of the questions is the algorithm."""
     if _is_old_value(entry, seen):
         return Kind.STALE
+    status, ours = seen.status, entry.publications(seen.at)
+    may_show = [p for p in ours if entry.may_cause(p, seen.at)]
     if any(_says(p, status, vocabulary, seen.at) for p in may_show):
         return Kind.ECHO
     if planned is not None and vocabulary.is_echo(planned, status):
@@ -173,7 +181,7 @@ def _show(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary) -
     mine = not seen.status.is_absent and _is_mine(entry, seen, kind, vocabulary)
     mine = mine or _is_ours_by_now(entry.publication, publication)
     earlier = entry.still_out(seen.at) if confirmed else entry.publications(seen.at)[bool(entry.publication) :]
-    earlier = tuple(p for p in earlier if not _is_seen_to_be_over(p, seen, vocabulary))
+    earlier = tuple(p for p in earlier if not is_seen_to_be_over(p, seen, vocabulary))
     return replace(
         entry,
         shown=seen.status,
@@ -188,17 +196,6 @@ def _show(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary) -
         publication=publication,
         earlier=earlier if kind is not Kind.OWN else tuple(replace(p, before=frozenset()) for p in earlier),
     )
-
-
-def _is_seen_to_be_over(publication: Publication, seen: Observation, vocabulary: Vocabulary) -> bool:
-    """Whether a session that we ended cannot show any more: nobody is shown, and not because it was not yet in sight.
-
-    Off work may be chosen over a session, and a word that nothing outranks waits beneath for a client.
-    """
-    is_ended = publication.taken_back and publication.expires_at is not None
-    if not is_ended or seen.status != OFFLINE or publication.written in vocabulary.top:
-        return False
-    return publication.confirmed_at is not None or is_older(publication.version, seen.order)
 
 
 def _left(entry: Entry) -> Status | None:

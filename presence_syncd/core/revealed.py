@@ -5,8 +5,8 @@ The one rule: each is a question about one reading; what follows from the answer
 
 from __future__ import annotations
 
-from presence_syncd.core.entry import IN_SIGHT, Entry, Observation, Publication, is_idle_variant
-from presence_syncd.core.presence import AVAILABLE, Activity, Availability, Status
+from presence_syncd.core.entry import IN_SIGHT, Entry, Observation, Publication, is_idle_variant, is_older
+from presence_syncd.core.presence import AVAILABLE, OFFLINE, Activity, Availability, Status
 from presence_syncd.core.values import replace
 from presence_syncd.core.vocabulary import Vocabulary
 
@@ -109,6 +109,17 @@ def _has_given_way(entry: Entry, seen: Observation) -> bool:
     if ours is None or ours.expires_at is None or was is None or was.is_absent or entry.mine or seen.status == was:
         return False
     return not any(p.is_awaited(seen.at) for p in entry.publications(seen.at))
+
+
+def is_seen_to_be_over(publication: Publication, seen: Observation, vocabulary: Vocabulary) -> bool:
+    """Whether a session that we ended cannot show any more: nobody is shown, and not because it was not yet in sight.
+
+    Off work may be chosen over a session, and a word that nothing outranks waits beneath for a client.
+    """
+    is_ended = publication.taken_back and publication.expires_at is not None
+    if not is_ended or seen.status != OFFLINE or publication.written in vocabulary.top:
+        return False
+    return publication.confirmed_at is not None or is_older(publication.version, seen.order)
 
 
 def stays_without_us(entry: Entry, seen: Observation, vocabulary: Vocabulary) -> bool:

@@ -25,7 +25,7 @@ from presence_syncd.errors import ServiceError
 
 SOON = 0.2
 """Seconds from a newcomer to the sweep that reads it."""
-AT_A_TIME, WOKEN = 100, 4
+AT_A_TIME, WOKEN = 10, 2
 """Readings that are handed over, and accounts that are woken by them, before others get a turn."""
 
 
@@ -105,7 +105,13 @@ class Feed:
             handed, woken = handed + 1, woken + _hand_over(link, observation)
             if handed == AT_A_TIME or woken == WOKEN:  # or a change just heard would wait for hundreds that decide
                 handed = woken = 0
-                await anyio.lowlevel.checkpoint()
+                await self._give_way()
+
+    async def _give_way(self) -> None:
+        """Let others go on, and then for as long again as they had to wait: half of the time is theirs."""
+        began = self._clock.now()
+        await anyio.lowlevel.checkpoint()
+        await anyio.sleep(self._clock.now() - began)
 
     def _urgency(self, keys: Set[str]) -> Urgency:
         """Who is new is read before others are renewed: until then nothing is written for them, for ever if need be."""

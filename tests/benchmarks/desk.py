@@ -22,6 +22,7 @@ import anyio
 import httpx
 
 from presence_syncd import logs
+from presence_syncd.collector import keep_collecting
 from presence_syncd.config import AccountSettings, Config, Policy
 from presence_syncd.connectors import REGISTRY
 from presence_syncd.daemon import Daemon
@@ -120,6 +121,7 @@ async def running(settings: Config, folder: Path) -> AsyncIterator[Daemon]:
         started = anyio.Event()
         tasks.start_soon(daemon.run, started.set)
         await started.wait()
+        tasks.start_soon(keep_collecting)
         yield daemon
         tasks.cancel_scope.cancel()
 

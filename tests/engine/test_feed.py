@@ -16,7 +16,8 @@ from presence_syncd.core.values import replace
 from presence_syncd.core.view import Direction, Rules, View
 from presence_syncd.engine.board import Board
 from presence_syncd.engine.budget import Urgency
-from presence_syncd.engine.feed import Feed
+from presence_syncd.engine.clock import Clock
+from presence_syncd.engine.feed import WOKEN, Feed
 from presence_syncd.engine.place import Placed
 from presence_syncd.engine.trouble import LONGEST, LONGEST_REFUSED
 from presence_syncd.errors import AuthRejected, RateLimited, Rejected, Unavailable
@@ -69,6 +70,29 @@ async def test_a_sweep_that_wakes_many_lets_others_have_their_turn() -> None:
             await anyio.lowlevel.checkpoint()
             told.append(sum(map(bool, map(_shown, links))))
         assert max(after - before for before, after in pairwise(told)) < len(links) / 2
+
+
+class SlowClock(Clock):
+    """Time goes on while others work: a tenth of a second from each look at it to the next."""
+
+    def now(self) -> float:
+        self.worked = getattr(self, "worked", 0.0) + 0.1
+        return super().now() + self.worked
+
+
+async def test_who_is_woken_by_a_sweep_has_half_of_the_time_at_most() -> None:
+    """All they decide, keep and write comes between a change that is heard and what is done about it."""
+    async with engine({"desk": Desk()}) as running:
+        names = [f"p{number}" for number in range(40)]
+        quick, links = _feed(running, names, DeskService("desk", replace(TRAITS, sweep_size=100)))
+        feed = Feed(quick.driver, SlowClock(), running.rng, running.log())
+        for link in links:
+            feed.add(link)
+        running.tasks.start_soon(feed.run)
+        await links[0].board.wait()
+        began = anyio.current_time()
+        await links[-1].board.wait()
+        assert anyio.current_time() - began >= len(links) // WOKEN * 0.1 - 0.11
 
 
 async def test_who_is_new_is_read_before_others_are_renewed_and_later_after_them() -> None:

@@ -18,12 +18,14 @@ from pathlib import Path
 import anyio
 
 from presence_syncd import logs
-from presence_syncd.process import COLLECT
 from tests.simulation.episodes import live
 from tests.simulation.invariants import Broken
 from tests.simulation.sabotage import sabotaged
 from tests.simulation.world import KEPT, Parameters, World
 from tests.virtual.backends import run
+
+COLLECT = (5_000, 10, 2_000)
+"""Collector thresholds: more objects than before, and looks at each younger generation, before one is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def replay(parameters: Parameters, *, keep: int = KEPT) -> Outcome:
 
 @contextmanager
 def _spared_collector() -> Iterator[None]:
-    """Have the collector look seldom, as in the daemon, and never at what is there by now: a tenth of the time."""
+    """Have the collector look seldom, and never at what is there by now: a tenth of the time."""
     usual = gc.get_threshold()
     gc.collect()  # or the last run's cycles would stay, too
     gc.freeze()
