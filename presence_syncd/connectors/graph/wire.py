@@ -8,6 +8,7 @@ presence values disagree; what is not known is UNKNOWN, never a guess. Source: g
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from presence_syncd.core.presence import (
     AVAILABLE,
@@ -70,12 +71,22 @@ _INACTIVE = frozenset({"inactive", "availableinactive", "busyinactive"})
 _OUT_OF_OFFICE = frozenset({"outofoffice", "oof"})
 _MAY_IDLE = frozenset({Availability.AVAILABLE, Availability.BUSY})
 
+SHORT = 64
+"""Most letters of a pair that is remembered: all documented ones are shorter, and a service may send megabytes."""
+
 
 def read_status(availability: object, activity: object, out_of_office: bool) -> tuple[Status, str]:
     """Turn the two fields of a presence into a status and the raw text for people.
 
-    `activity` may be text or a list of texts, either may be null or anything else; nothing raises.
+    `activity` may be text or a list of texts, either may be null or anything else; nothing raises. What is short is
+    read once and remembered: thousands show the same.
     """
+    if isinstance(availability, str) and isinstance(activity, str) and len(availability) + len(activity) <= SHORT:
+        return _remembered(availability, activity, out_of_office)
+    return _read(availability, activity, out_of_office)
+
+
+def _read(availability: object, activity: object, out_of_office: bool) -> tuple[Status, str]:
     words = list(_texts(activity))
     raw = "/".join([*_texts(availability)] + [", ".join(words)] * bool(words)) or "null"
     base = _BASES.get(_fold(next(_texts(availability), "")), UNKNOWN)
@@ -85,6 +96,9 @@ def read_status(availability: object, activity: object, out_of_office: bool) -> 
     idle = base.idle or (base.availability in _MAY_IDLE and not _INACTIVE.isdisjoint(parts))
     ooo = base.ooo or out_of_office or not _OUT_OF_OFFICE.isdisjoint(parts)
     return status(base.availability, _detail(base, parts), idle=idle, ooo=ooo), raw
+
+
+_remembered = lru_cache(maxsize=1024)(_read)
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from presence_syncd.connectors.graph import wire
 from presence_syncd.connectors.graph.wire import PREFERRED, READS, SESSION, iso_duration, read_status, vocabulary
 from presence_syncd.core.presence import OFFLINE, UNKNOWN, parse_status
 from presence_syncd.core.vocabulary import Vocabulary
@@ -65,6 +66,12 @@ def test_keeps_the_raw_text_of_what_it_does_not_know() -> None:
     assert read_status("PresenceUnknown", "PresenceUnknown", True)[0] == UNKNOWN
     assert read_status(None, None, True) == (UNKNOWN, "null")
     assert read_status("Busy", ["A", "B"], False)[1] == "Busy/A, B"
+
+
+def test_what_a_service_says_at_length_is_not_kept() -> None:
+    kept = wire._remembered.cache_info().currsize
+    assert read_status("Busy", "x" * wire.SHORT, False)[0] == parse_status("busy")
+    assert wire._remembered.cache_info().currsize == kept
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists), st.none() | st.text())
