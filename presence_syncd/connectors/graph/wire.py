@@ -217,6 +217,7 @@ PREFERRED = vocabulary(preferred=True)
 """What can be said with sessions and the preferred state."""
 
 
+@lru_cache(maxsize=64)
 def iso_duration(seconds: float) -> str:
     """Write a duration as Graph takes it: `PT5M`, `PT1H30M`, `PT90S` as `PT1M30S`. Parts of a second are dropped."""
     minutes, rest = divmod(int(seconds), 60)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -39,7 +40,9 @@ def test_a_session_is_set_with_our_client_id_and_a_duration() -> None:
 def test_every_request_has_an_id_of_its_own() -> None:
     link = link_of(preferred=True)
     requests = hand(link.publish(Publish("Busy/Busy", note="x"))).requests
-    assert len({request.headers["client-request-id"] for request in requests}) == len(requests) == 3
+    ids = [request.headers["client-request-id"] for request in requests]
+    assert len(set(ids)) == len(ids) == 3
+    assert ids == [str(UUID(each)) for each in ids]
 
 
 @pytest.mark.parametrize(
