@@ -35,35 +35,27 @@ class Box(Protocol):
     @property
     def emulator(self) -> Emulator:
         """The service's stand-in."""
-        ...
 
     def service(self, url: str) -> dict[str, Any]:
         """The service's table of the configuration, for the emulator at `url`."""
-        ...
 
     def link(self, person: str) -> dict[str, Any]:
         """A person's link table."""
-        ...
 
     def act(self, person: str, value: str) -> None:
         """The person sets `value`, a word of this service, in their own client; `leave` closes it."""
-        ...
 
     def shows(self, person: str) -> str:
         """What colleagues see, in this service's words."""
-        ...
 
     def leave_note(self, person: str, text: str) -> None:
         """The person leaves a note in their own client. Raises NotImplementedError where there are no notes."""
-        ...
 
     def note(self, person: str) -> str:
         """The note colleagues see; empty for none."""
-        ...
 
     def hint(self, url: str) -> str:
         """A command that changes something, to copy."""
-        ...
 
 
 def private(path: Path, text: str | bytes) -> Path:
@@ -153,13 +145,9 @@ class SymphonyBox:
 
     def __init__(self, folder: Path, clock: EmulatedClock) -> None:
         self.folder = folder
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self.key = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        public = key.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+        key, pem = rsa.generate_private_key(public_exponent=65537, key_size=2048), serialization.Encoding.PEM
+        self.key = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        public = key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
         self.emulator = SymphonyEmulator(clock)
         self.emulator.add_bot("presence-bot", public.decode())
         for person in PEOPLE:
