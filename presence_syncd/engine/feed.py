@@ -25,7 +25,7 @@ from presence_syncd.errors import ServiceError
 
 SOON = 0.2
 """Seconds from a newcomer to the sweep that reads it."""
-AT_A_TIME, WOKEN = 10, 2
+AT_A_TIME, WOKEN = 25, 4
 """Readings that are handed over, and accounts that are woken by them, before others get a turn."""
 
 
