@@ -85,14 +85,20 @@ def is_brought_back(entry: Entry, seen: Observation, vocabulary: Vocabulary) -> 
     ours, is_gone = entry.publication, entry.shown is not None and entry.shown.is_absent
     if ours is None or not is_gone or not (ours.holds(seen.at) and ours.is_awaited(seen.at)):
         return False
-    return seen.status == entry.beneath or (_is_chosen(seen.status, ours) and not says(ours, seen.status, vocabulary))
+    return seen.status == entry.beneath or (
+        _is_chosen(entry, seen.status, ours) and not says(ours, seen.status, vocabulary)
+    )
 
 
-def _is_chosen(status: Status, ours: Publication) -> bool:
-    """Whether nobody shows it over ours who just comes: available, which ranks below a call of ours, or in a call."""
-    if status.awake == AVAILABLE:
-        return not status.idle and ours.status.availability in ABOVE_AVAILABLE
-    return status.activity in CHOSEN
+def _is_chosen(entry: Entry, status: Status, ours: Publication) -> bool:
+    """Whether nobody shows it over ours who just comes: available, which ranks below a call of ours, or in a call.
+
+    Where available outranks ours, who comes looks like who has chosen it, but seldom comes as soon as ours is in sight.
+    """
+    if status.awake != AVAILABLE:
+        return status.activity in CHOSEN
+    is_at_once = entry.shown_from < (ours.accepted_at or 0.0) + IN_SIGHT
+    return not status.idle and (is_at_once or ours.status.availability in ABOVE_AVAILABLE)
 
 
 def lies_beneath(entry: Entry, seen: Observation, vocabulary: Vocabulary, *, mine: bool) -> Status | None:

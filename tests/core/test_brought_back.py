@@ -69,7 +69,23 @@ def test_who_comes_available_shows_below_a_call_of_ours(elsewhere: str, kind: Ki
     desk.start(session="offline", symphony="available")
     desk.see("symphony", elsewhere, 10)
     desk.write("session", 10, refresh_in=200, expires_in=300)
-    assert desk.see("session", "available", 15) is kind
+    desk.see("session", "offline", 30)
+    assert desk.see("session", "available", 35) is kind
+
+
+@pytest.mark.parametrize(("shows", "kind"), [("available", Kind.ECHO), ("available+idle", Kind.OWN)])
+@pytest.mark.parametrize(("seen_at", "is_at_once"), [(29.9, True), (30, False)])
+def test_available_at_once_over_ours_was_chosen_before(
+    shows: str, kind: Kind, seen_at: float, is_at_once: bool
+) -> None:
+    """Who comes just then has said the other thing some seconds ago; an old choice would overrule it for hours."""
+    desk = Desk("session", "symphony")
+    desk.sink("session", leased=True)
+    desk.start(session="offline", symphony="available")
+    desk.see("symphony", "away+ooo", 10)
+    desk.write("session", 10, refresh_in=200, expires_in=300)
+    desk.see("session", "offline", seen_at)
+    assert desk.see("session", shows, 41) is (kind if is_at_once else Kind.OWN)
 
 
 def test_what_our_session_says_itself_is_not_taken_for_their_choice() -> None:
@@ -106,7 +122,8 @@ def test_what_they_may_have_chosen_over_ours_comes_back_as_theirs(at: float, kin
     desk.see("session", "offline", 605)
     desk.see("symphony", "brb", 1000)
     desk.write("session", 1000, refresh_in=200, expires_in=300)
-    assert desk.see("session", "available", 1005) is kind
+    desk.see("session", "offline", 1020)
+    assert desk.see("session", "available", 1025) is kind
 
 
 def shown_until_it_lapsed() -> Desk:
