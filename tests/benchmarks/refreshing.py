@@ -138,8 +138,7 @@ async def pin_all(daemon: Daemon, status: Status) -> None:
     await anyio.lowlevel.checkpoint()
 
     def is_shown(link: Placed) -> bool:
-        p = link.board.view.entries["symphony"].publication
-        return not link.writing and p is not None and p.status == status
+        return not link.writing and link.board.view.entries["symphony"].shown == status
 
     await until_each(links, is_shown)
 
