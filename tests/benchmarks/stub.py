@@ -29,6 +29,8 @@ from tests.benchmarks.wire import EMPTY, Asked, Connection, json_answer
 
 ABATING = 4.0
 """A storm's length by the time in which it abates to 1/e: two thirds change in the first quarter of it."""
+LOOK_EVERY = 0.1
+"""Seconds between two looks for polls that were held long enough: looked for once a second, they all end at once."""
 SHOWN = 10
 """Most people of whom is said what they wait for."""
 
@@ -55,7 +57,7 @@ class Stub:
         self.graph, self.pod = Graph(self.crowd, options.limit, options.window), Pod(self.crowd)
         self.pool = Pool(self.crowd, base, options.hold, options.due)
         self.connect = Connect(self.crowd)
-        self._look_every = min(1.0, options.hold / 10)
+        self._look_every = min(LOOK_EVERY, options.hold / 10)
         self._changing: asyncio.Task[None] | None = None
         self._random = random.Random(1)
 
