@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import io
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -21,8 +20,7 @@ from typing import Any
 import anyio
 import httpx
 
-from presence_syncd import logs
-from presence_syncd.collector import keep_collecting
+from presence_syncd import collector, logs
 from presence_syncd.config import AccountSettings, Config, Policy
 from presence_syncd.connectors import REGISTRY
 from presence_syncd.daemon import Daemon
@@ -121,7 +119,7 @@ async def running(settings: Config, folder: Path) -> AsyncIterator[Daemon]:
         started = anyio.Event()
         tasks.start_soon(daemon.run, started.set)
         await started.wait()
-        tasks.start_soon(keep_collecting)
+        tasks.start_soon(collector.keep_collecting)
         yield daemon
         tasks.cancel_scope.cancel()
 
@@ -158,7 +156,7 @@ async def live(daemon: Daemon) -> float:
 def resident() -> int:
     """Bytes of memory this process holds."""
     gc.collect()
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    return collector.resident()
 
 
 async def asked(base: str, path: str, body: Any = None) -> Any:

@@ -255,22 +255,24 @@ def test_nothing_lies_beneath_what_a_write_without_a_lease_replaced() -> None:
     assert desk.entry("skype").beneath == parse_status("busy")
 
 
-def test_ours_that_comes_to_sight_late_where_nobody_is_is_not_theirs() -> None:
+def available_where_nobody_is() -> Desk:
+    """Available of ours in Teams since 10, and no client of theirs there."""
     desk = Desk("session", "symphony")
     desk.sink("session", leased=True)
     desk.start(session="offline", symphony="busy")
     desk.see("symphony", "available", 10)
     desk.write("session", 10, refresh_in=200, expires_in=1e4)
+    return desk
+
+
+def test_ours_that_comes_to_sight_late_where_nobody_is_is_not_theirs() -> None:
+    desk = available_where_nobody_is()
     desk.see("session", "available", 500)
     assert desk.entry("session").beneath is None
 
 
 def test_ours_that_follows_ours_late_is_not_theirs() -> None:
-    desk = Desk("session", "symphony")
-    desk.sink("session", leased=True)
-    desk.start(session="offline", symphony="busy")
-    desk.see("symphony", "available", 10)
-    desk.write("session", 10, refresh_in=200, expires_in=1e4)
+    desk = available_where_nobody_is()
     desk.see("session", "available", 15)
     desk.see("symphony", "busy/call", 100)
     desk.write("session", 100, refresh_in=2000, expires_in=1e4)
