@@ -46,7 +46,8 @@ class Word(Value, frozen=True):
     """What the person said in one domain, and when (daemon's seconds).
 
     `initial` marks a word that was already there at the first reading: nobody knows when it was said. `faded` is what
-    the service made of it by itself since `faded_at`: idle, away, or gone.
+    the service made of it by itself since `faded_at`: idle, away, or gone. `gone`: before that nobody was there for
+    long; who comes back may rest first.
     """
 
     status: Status
@@ -54,6 +55,12 @@ class Word(Value, frozen=True):
     initial: bool = False
     faded: Status | None = None
     faded_at: float = 0.0
+    gone: bool = False
+
+    def was_gone(self, now: float, settle: float) -> bool:
+        """Whether nobody was there for `settle` seconds since it was said."""
+        is_gone = self.faded is not None and self.faded.is_absent
+        return self.gone or (is_gone and now >= self.faded_at + settle)
 
     def effective(self, now: float, settle: float) -> Status:
         """The word, or what it faded to once that has lasted `settle` seconds."""
@@ -273,11 +280,11 @@ def is_older(one: int | str | None, other: int | str | None) -> bool:
     return False
 
 
-def with_fade(word: Word, seen: Status, now: float) -> Word:
-    """Lay what the service made of the word over it."""
-    return replace(word, faded=seen, faded_at=now)
+def with_fade(word: Word, seen: Status, now: float, settle: float) -> Word:
+    """Lay what the service made of the word over it, keeping in mind that nobody was there for `settle` seconds."""
+    return replace(word, faded=seen, faded_at=now, gone=word.was_gone(now, settle))
 
 
 def without_fade(word: Word) -> Word:
     """The word as it was said."""
-    return replace(word, faded=None, faded_at=0.0)
+    return replace(word, faded=None, faded_at=0.0, gone=False)

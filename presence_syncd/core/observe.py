@@ -72,7 +72,7 @@ def observe(
         return view, kind
     after = _heed_note(_show(entry, seen, kind, vocabulary), seen, view.started_at, direction)
     if direction.reads:
-        after = _heed(after, seen, kind, vocabulary, view.started_at, first=entry.shown is None)
+        after = _heed(after, seen, kind, vocabulary, view.started_at, rules, first=entry.shown is None)
     if direction.reads and kind is Kind.ECHO and elsewhere and planned and vocabulary.is_echo(planned, seen.status):
         after = _agree(after, seen, view, elsewhere)
     return view.put(domain, after), kind
@@ -169,8 +169,7 @@ def _own_or_faded(entry: Entry, seen: Observation, vocabulary: Vocabulary, rules
     if vocabulary.is_fade(word.status, status):
         return Kind.DECAY
     if word.faded is not None and status == word.status:
-        was_gone = word.faded.is_absent and seen.at - word.faded_at >= rules.settle_fade
-        return Kind.OWN if was_gone else Kind.DECAY
+        return Kind.OWN if word.was_gone(seen.at, rules.settle_fade) else Kind.DECAY
     return Kind.OWN
 
 
@@ -246,7 +245,9 @@ def _judge(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary) 
     return replace(publication, overridden=False, confirmed_at=publication.confirmed_at or seen.at, rewrites=0)
 
 
-def _heed(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary, start: float, *, first: bool) -> Entry:
+def _heed(
+    entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary, start: float, rules: Rules, *, first: bool
+) -> Entry:
     """Take a reading as the person's word, or as what became of it."""
     if kind is Kind.OWN and first:
         return replace(entry, word=Word(seen.status, min(seen.changed_at or start, seen.at), initial=True))
@@ -256,7 +257,7 @@ def _heed(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary, s
         return replace(entry, word=without_fade(entry.word))
     if kind is not Kind.DECAY or entry.word is None or entry.mine:
         return entry
-    return replace(entry, word=_faded(entry.word, seen, vocabulary))
+    return replace(entry, word=_faded(entry.word, seen, vocabulary, rules.settle_fade))
 
 
 def _answers(entry: Entry, now: float) -> tuple[float, ...]:
@@ -274,7 +275,7 @@ def _agree(entry: Entry, seen: Observation, view: View, said: Composed) -> Entry
     return replace(entry, word=Word(seen.status, nextafter(said.at, float("-inf")), initial))
 
 
-def _faded(word: Word, seen: Observation, vocabulary: Vocabulary) -> Word:
+def _faded(word: Word, seen: Observation, vocabulary: Vocabulary, settle: float) -> Word:
     if seen.status == word.status:
         return without_fade(word)
     if (
@@ -282,7 +283,7 @@ def _faded(word: Word, seen: Observation, vocabulary: Vocabulary) -> Word:
         or is_idle_variant(word.status, seen.status)
         or vocabulary.is_fade(word.status, seen.status)
     ):
-        return with_fade(word, seen.status, seen.at)
+        return with_fade(word, seen.status, seen.at, settle)
     return word
 
 

@@ -201,6 +201,32 @@ def test_a_client_that_was_away_for_a_moment_says_nothing_anew() -> None:
     assert desk.composed(200).domain == "teams"
 
 
+@pytest.mark.parametrize(("away_at", "kind"), [(130, Kind.OWN), (129.9, Kind.DECAY)])
+def test_a_client_that_comes_back_resting_says_it_anew_when_it_wakes(away_at: float, kind: Kind) -> None:
+    """Symphony shows who rests as who chose away; that nobody was there before is not forgotten over it."""
+    desk = Desk("symphony", "skype")
+    desk.start(symphony="available", skype="available")
+    desk.see("skype", "dnd", 60)
+    desk.see("skype", "offline", 90)
+    desk.see("symphony", "offline", 100)
+    assert desk.see("symphony", "away", away_at) is Kind.DECAY
+    assert desk.see("symphony", "available", 2000) is kind
+    assert (desk.composed(2001).domain == "symphony") is (kind is Kind.OWN)
+    assert not desk.word("symphony").gone
+    desk.see("symphony", "away", 3000)
+    assert desk.see("symphony", "available", 4000) is Kind.DECAY
+
+
+def test_a_client_that_rests_after_it_came_back_is_still_known_to_have_been_gone() -> None:
+    desk = Desk("symphony", "skype")
+    desk.start(symphony="available", skype="available")
+    desk.see("symphony", "offline", 100)
+    desk.see("symphony", "away", 200)
+    desk.see("symphony", "offline", 201)
+    desk.see("symphony", "away", 202)
+    assert desk.see("symphony", "available", 203) is Kind.OWN
+
+
 def test_a_client_that_comes_back_with_another_word_means_it() -> None:
     desk = Desk("teams", "skype")
     desk.start(teams="available", skype="available")
