@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import anyio
@@ -23,16 +24,15 @@ from presence_syncd.core.view import Rules, View
 from presence_syncd.engine.board import Board
 from presence_syncd.engine.budget import Urgency
 from presence_syncd.engine.clock import Clock
+from presence_syncd.engine.course import Course, slower
 from presence_syncd.engine.deciding import Deciding
 from presence_syncd.engine.place import Placed
 from presence_syncd.engine.writing import Writing
-from presence_syncd.errors import ServiceError, SessionExpired
+from presence_syncd.errors import ServiceError
 from presence_syncd.metrics import Metrics
 
 FAREWELL = 8.0
 """Seconds an account has to sign out of its services."""
-LONGEST = 60.0
-"""Longest wait, in seconds, before a session that keeps ending is begun again, or is kept alive after trouble."""
 
 Saving = Callable[[str, View], Awaitable[None]]
 
@@ -67,12 +67,15 @@ class Account:
         self.broke_in = ""
         for link in self.links:
             link.keep_at = 0.0
+        courses: list[Course] = []
         try:
             async with anyio.create_task_group() as tasks:
                 for link in self.links:
-                    self._start_hearing(link, tasks)
+                    courses += self._courses(link, tasks)
                 await self._deciding.run(tasks)
         finally:
+            for course in courses:
+                course.stop()
             with anyio.move_on_after(1, shield=True):
                 for link in self.links:
                     await link.aclose()
@@ -109,13 +112,16 @@ class Account:
             with anyio.move_on_after(1, shield=True):
                 await link.aclose()
 
-    def _start_hearing(self, link: Placed, tasks: TaskGroup) -> None:
+    def _courses(self, link: Placed, tasks: TaskGroup) -> list[Course]:
+        """Start to hear through a link, unless it is swept."""
         traits = link.driver.service.traits
+        flows: tuple[Callable[[], Flow[None]], ...] = ()
         if traits.pushes:
-            for flow in (link.link.watch, *link.link.companions()):
-                tasks.start_soon(self._blaming, link, self._again_and_again, flow, 0.0)
+            flows = (link.link.watch, *link.link.companions())
         elif not traits.sweep_size:
-            tasks.start_soon(self._blaming, link, self._again_and_again, lambda: _emitted(link), traits.poll_every)
+            flows = (partial(_emitted, link),)
+        pause = 0.0 if traits.pushes else traits.poll_every
+        return [Course(link, flow, pause, self._rng, self._word_now, self._blaming, tasks) for flow in flows]
 
     async def _blaming(self, link: Placed, work: Callable[..., Awaitable[None]], *facts: Any) -> None:
         """Do the work of a link, remembering in which service it was that a bug was met."""
@@ -125,25 +131,6 @@ class Account:
             self.broke_in = link.service
             raise
 
-    async def _again_and_again(self, link: Placed, flow: Callable[[], Flow[None]], pause: float) -> None:
-        """Run a flow over and over: at once when its session is over, after a back-off when there is trouble."""
-        sessions = 0  # that ended without a good turn between
-        while True:
-            wait = pause * self._rng.uniform(0.9, 1.1)
-            link.link.start_with = self._word_now(link)
-            try:
-                await link.driver.run(flow(), link.link, Urgency.SWEEP, link)
-                link.hearing.ends()
-                sessions = 0
-            except SessionExpired as error:
-                link.log.info("session over", said=str(error))
-                wait = max(error.retry_after or 0.0, self._slower(sessions))
-                sessions += 1
-            except ServiceError as error:
-                wait = link.hearing.starts(error, "following")
-                self.board.ring()
-            await link.hearing.rest(wait)
-
     def _word_now(self, link: Placed) -> str | None:
         """The word for what the link's domain shows now, or else for what it should show."""
         shown = self.board.view.entries[link.domain].shown
@@ -151,10 +138,6 @@ class Account:
             composed = self.composed()
             shown = wanted(composed.status, self.board.rules) if composed else None
         return link.vocabulary.word_for(shown) if shown else None
-
-    def _slower(self, times: int) -> float:
-        """Seconds to wait after something happened `times` times before: none at first, then longer and longer."""
-        return min(2.0 ** min(times - 1, 16), LONGEST) * self._rng.uniform(0.5, 1.0) if times else 0.0
 
     async def _keep_alive(self, link: Placed) -> None:
         """Let the link do what keeps its session, saying whether the person is proven to be there."""
@@ -165,7 +148,7 @@ class Account:
         except ServiceError as error:
             link.log.debug("keep-alive failed", error=type(error).__name__)
             link.unkept += 1
-            wait = error.retry_after or max(5.0, self._slower(link.unkept))
+            wait = error.retry_after or max(5.0, slower(link.unkept, self._rng))
         if wait != float("inf"):
             link.keep_at = self._clock.now() + wait
             self._deciding.look_by(link.keep_at)

@@ -6,22 +6,36 @@ each, with its queue of waiters, was a tenth of an account's memory.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import anyio
 
 
 class Bell:
     """Wakes whoever waits now; a ring that nobody waits for is lost."""
 
-    __slots__ = ("_event",)
+    __slots__ = ("_calls", "_event")
 
     def __init__(self) -> None:
         self._event: anyio.Event | None = None
+        self._calls: tuple[Callable[[], None], ...] = ()
 
     def ring(self) -> None:
         """Wake everybody."""
         event, self._event = self._event, None
+        calls, self._calls = self._calls, ()
         if event is not None:
             event.set()
+        for call in calls:
+            call()
+
+    def call(self, call: Callable[[], None]) -> None:
+        """Let the next ring call, for whoever waits without a task."""
+        self._calls = (*self._calls, call)
+
+    def forget(self, call: Callable[[], None]) -> None:
+        """Call it no more."""
+        self._calls = tuple(each for each in self._calls if each != call)
 
     def coming(self) -> anyio.Event:
         """The event that the next ring sets."""

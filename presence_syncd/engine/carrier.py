@@ -19,8 +19,9 @@ import httpx
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
-CONNECT = 5.0
-"""Seconds for a connection, TLS included. The wait for a place in the pool is not counted: it is no fault of theirs."""
+from presence_syncd.engine import line
+from presence_syncd.engine.line import CONNECT, Dial, Line
+
 LONGEST_LINE = 65536
 """Bytes of a header: a Kerberos token is that long (MS-KILE 3.3.5.6.4), and aiohttp's 8190 are too few."""
 NOTHING_ADDED = ("accept", "accept-encoding", "content-type", "user-agent")
@@ -32,10 +33,10 @@ class Carrier(httpx.AsyncBaseTransport):
     """Carries requests over at most `limits.max_connections` connections; `proxy` is the URL of one, or None.
 
     WebSockets, and everything on a loop that is not asyncio's, go over httpx's own transport. `connector` makes
-    aiohttp's connector; the simulation gives it a network of its own.
+    aiohttp's connector, and `dial` connects lines; the simulation gives both a network of its own.
     """
 
-    __slots__ = ("_connector", "_limits", "_other", "_proxy", "_session", "_trust")
+    __slots__ = ("_connector", "_dial", "_limits", "_other", "_proxy", "_session", "_trust")
 
     def __init__(
         self,
@@ -43,8 +44,10 @@ class Carrier(httpx.AsyncBaseTransport):
         limits: httpx.Limits,
         proxy: str | None,
         connector: Callable[..., aiohttp.BaseConnector] = aiohttp.TCPConnector,
+        dial: Dial = line.dial,
     ) -> None:
-        self._trust, self._limits, self._proxy, self._connector = trust, limits, proxy, connector
+        self._trust, self._limits, self._proxy = trust, limits, proxy
+        self._connector, self._dial = connector, dial
         self._session: aiohttp.ClientSession | None = None
         self._other: httpx.AsyncHTTPTransport | None = None
 
@@ -65,8 +68,17 @@ class Carrier(httpx.AsyncBaseTransport):
             )
         return httpx.Response(answer.status, headers=answer.raw_headers, stream=_body(answer))
 
+    @property
+    def has_lines(self) -> bool:
+        """Whether long polls may go over lines: not through a proxy, and on asyncio only."""
+        return self._proxy is None and _is_asyncio()
+
+    async def line(self, url: httpx.URL) -> Line:
+        """A new connection to where a URL leads. Raises httpx.ConnectError, ConnectTimeout."""
+        return await line.connect(line.origin(url), self._trust, self._dial)
+
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection but lines, which are their users'."""
         session, self._session = self._session, None
         other, self._other = self._other, None
         if session is not None:

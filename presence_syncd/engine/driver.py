@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -28,13 +29,14 @@ from presence_syncd.connectors.flow import (
     Send,
     SetOut,
     Step,
+    Wait,
     retry_after,
 )
 from presence_syncd.core.values import replace
 from presence_syncd.engine.budget import Budget, Urgency
 from presence_syncd.engine.clock import Clock
 from presence_syncd.engine.envelope import Envelopes, Outcome
-from presence_syncd.engine.run import Part, Place, Run, Waiter, at_place, overtaken
+from presence_syncd.engine.run import ASLEEP, Asleep, Came, Part, Place, Poll, Run, Sleeper, Waiter, at_place, overtaken
 from presence_syncd.engine.tokens import Holder, Tokens, Witness
 from presence_syncd.engine.transport import Transport
 from presence_syncd.errors import AuthRejected, Rejected, ServiceError, Unavailable
@@ -53,6 +55,11 @@ class Held:
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     error: ServiceError | None = None
 
+    def hang_up(self, error: ServiceError) -> None:
+        """Give it up."""
+        self.error = error
+        self.scope.cancel()
+
 
 class Driver:
     """Carries out flows for one service."""
@@ -70,7 +77,7 @@ class Driver:
         self.tokens = Tokens(self._token, clock, self._let_in)
         self._turned_away: dict[str, WeakSet[Waiter]] = {}
         self._reveal, self._metrics = reveal, metrics
-        self._polls: dict[Place, Held] = {}
+        self._polls: dict[Place, Callable[[ServiceError], None]] = {}
         self._envelopes = Envelopes(service.traits.batch_size, budget, self._send_envelope)
 
     def run(
@@ -94,24 +101,58 @@ class Driver:
         return await self._carry_out(flow, Run(holder, Urgency.CHANGE, witness=witness))
 
     async def _carry_out(self, flow: Flow[T], run: Run) -> T:
-        answer: Any = None
-        error: ServiceError | None = None
+        return await self._go_on(flow, run, None)  # type: ignore[return-value]  # it sleeps only with a sleeper
+
+    async def carry_on(self, flow: Flow[None], run: Run, came: Came | None) -> bool:
+        """Carry a flow on that may sleep, with what woke it; whether it sleeps again. Raises ServiceError."""
+        return await self._go_on(flow, run, came) is ASLEEP
+
+    async def _go_on(self, flow: Flow[T], run: Run, came: Came | None) -> T | Asleep:
+        """Take one step after the other, until the flow ends or its run's sleeper sleeps."""
+        taking: Coroutine[Any, Any, Any] | None = None if came is None else self._taken(came, run)
+        is_asleep = False
         try:
-            while True:
+            while not is_asleep:
+                answer, error = None, None
+                try:
+                    answer = None if taking is None else await taking
+                except ServiceError as trouble:
+                    error = trouble
+                if answer is ASLEEP:
+                    is_asleep = True
+                    break
                 try:
                     step = flow.send(answer) if error is None else flow.throw(error)
                 except StopIteration as end:
                     return end.value  # type: ignore[no-any-return]  # what the flow returns is T
-                answer, error = None, None
-                try:
-                    answer = await self._perform(step, run)
-                except ServiceError as trouble:
-                    error = trouble
+                taking = self._perform(step, run)
+            return ASLEEP
         finally:
-            flow.close()
-            if run.socket is not None:
-                with anyio.move_on_after(1, shield=True):
-                    await run.socket.close()
+            if not is_asleep:
+                await self._over(flow, run)
+
+    async def _over(self, flow: Flow[Any], run: Run) -> None:
+        flow.close()
+        if run.socket is not None:
+            with anyio.move_on_after(1, shield=True):
+                await run.socket.close()
+
+    async def _taken(self, came: Came, run: Run) -> Any:
+        """What a flow is sent for what woke it. Raises ServiceError."""
+        poll, run.poll = run.poll, None
+        if isinstance(came, bool) or poll is None or run.place is None:
+            return came
+        self._polls.pop(run.place, None)
+        reply = came if isinstance(came, Reply) else None
+        self._note(poll.request, reply, self.clock.now() - poll.started_at)
+        if isinstance(came, ServiceError):
+            raise came
+        self._prove(came, run.place)
+        if poll.token is None:
+            return came
+        if poll.again:
+            return self._allowed(came, run)
+        return await self._again(poll.request, run, poll.token, came) if run.holder.is_refusal(came) else came
 
     async def _perform(self, step: Step, run: Run) -> Any:
         match step:
@@ -125,6 +166,8 @@ class Driver:
                 return self.clock.now()
             case SetOut():
                 return run.set_out()
+            case Wait(seconds) if run.sleeper is not None:
+                return run.sleeper.doze(seconds)
             case _ if run.place is None:
                 raise Rejected(f"{type(step).__name__} is for the flows of a link")
             case HangUp(error):
@@ -138,8 +181,8 @@ class Driver:
             run.witness.note(secret)
         return secret
 
-    async def _request(self, request: Request, run: Run) -> Reply:
-        """Send with the realm's token; once more with another one if that is refused."""
+    async def _request(self, request: Request, run: Run) -> Any:
+        """Send with the realm's token; once more with another one if that is refused. Returns a Reply, or ASLEEP."""
         if run.witness is not None:
             run.witness.check()
         if request.realm is None:
@@ -148,11 +191,18 @@ class Driver:
             self.tokens.present(run.holder, request.realm), request.realm, run
         )
         reply = await self._send(request, run, token)
-        if not run.holder.is_refusal(reply):
-            return reply
-        again = self.tokens.replaced(run.holder, request.realm, token, reply)
-        token = await self._admitted(again, request.realm, run)
-        reply = await self._send(request, run, token)
+        is_refused = reply is not ASLEEP and run.holder.is_refusal(reply)
+        return await self._again(request, run, token, reply) if is_refused else reply
+
+    async def _again(self, request: Request, run: Run, token: Token, refusal: Reply) -> Any:
+        """Send once more, with another token."""
+        realm = request.realm or ""
+        token = await self._admitted(self.tokens.replaced(run.holder, realm, token, refusal), realm, run)
+        reply = await self._send(request, run, token, again=True)
+        return reply if reply is ASLEEP else self._allowed(reply, run)
+
+    def _allowed(self, reply: Reply, run: Run) -> Reply:
+        """The answer to a fresh token. Raises AuthRejected if that is refused as well."""
         if run.holder.is_refusal(reply):
             raise AuthRejected(f"a fresh token is refused (HTTP {reply.status})", retry_after=60.0)
         return reply
@@ -171,13 +221,15 @@ class Driver:
         for waiter in self._turned_away.pop(realm, ()):
             waiter.try_now()
 
-    async def _send(self, request: Request, run: Run, token: Token | None = None) -> Reply:
+    async def _send(self, request: Request, run: Run, token: Token | None = None, *, again: bool = False) -> Any:
         if request.batch and self.service.traits.batch_size > 1:
             return await self._envelopes.send((request, token, run), run.urgency, vip=run.holder.vip)
         if not run.paid:
             await self.budget.take(run.urgency, vip=run.holder.vip)
             if not self._sets_out(run):
                 raise overtaken()
+        if request.own_connection and run.sleeper is not None and self.transport.has_lines:
+            return await self._ask(Poll(request, token, again, self.clock.now()), run)
         return await self._exchange(_bearing(request, token), run)
 
     def _sets_out(self, run: Run) -> bool:
@@ -212,14 +264,19 @@ class Driver:
             reply = await (self.transport.send(request) if polls is None else self._poll(request, polls))
         finally:
             self._note(request, reply, self.clock.now() - started)
-        asks_for_news = polls is not None or request.operation == POLL
-        if asks_for_news and run.place is not None and reply.status in (200, 202, 204):
-            run.place.alive(reply.at)  # a poll that is answered, with news or without, proves that its channel works
+        if run.place is not None and (polls is not None or request.operation == POLL):
+            self._prove(reply, run.place)
         return reply
 
+    def _prove(self, reply: Reply, place: Place) -> None:
+        """A poll that is answered, with news or without, proves that its channel works."""
+        if reply.status in (200, 202, 204):
+            place.alive(reply.at)
+
     async def _poll(self, request: Request, place: Place) -> Reply:
-        """Send a long poll by the link's own connection, until it is answered or given up."""
-        held = self._polls[place] = Held()
+        """Send a long poll, and wait until it is answered or given up."""
+        held = Held()
+        self._polls[place] = held.hang_up
         try:
             return await self.transport.hold(request, place.jar, held.scope)
         except Unavailable:
@@ -229,11 +286,37 @@ class Driver:
         finally:
             self._polls.pop(place, None)
 
+    async def _ask(self, poll: Poll, run: Run) -> Asleep:
+        """Send a long poll over the link's line, and let the sleeper wait until it is answered or given up."""
+        place, sleeper = run.place, run.sleeper
+        if place is None or sleeper is None:
+            raise Rejected("a line is a link's")
+        request = _bearing(poll.request, poll.token)
+        try:
+            place.line = await self.transport.ask(place.line, request, place.jar, sleeper.answered)
+        except ServiceError:
+            self._note(request, None, self.clock.now() - poll.started_at)
+            raise
+        run.poll, self._polls[place] = poll, partial(self._give_up, place, sleeper)
+        return sleeper.await_answer(poll)
+
+    def _give_up(self, place: Place, sleeper: Sleeper, error: ServiceError) -> None:
+        if place.line is not None:
+            place.line.close()
+        sleeper.answered(error)
+
     def _hang_up(self, place: Place, error: ServiceError) -> None:
-        held = self._polls.get(place)
-        if held is not None:
-            held.error = copy(error)  # each flow raises its own
-            held.scope.cancel()
+        hang_up = self._polls.pop(place, None)
+        if hang_up is not None:
+            hang_up(copy(error))  # each flow raises its own
+
+    def is_late(self, place: Place, poll: Poll) -> None:
+        """Give up a sleeper's poll whose time is up."""
+        self._hang_up(place, self.transport.unanswered(poll.started_at))
+
+    def dismiss(self, place: Place) -> None:
+        """Forget the poll of a link that goes."""
+        self._polls.pop(place, None)
 
     def _note(self, request: Request, reply: Reply | None, seconds: float) -> None:
         """Count a request, and rest when the service asks for it."""

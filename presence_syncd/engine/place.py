@@ -23,7 +23,8 @@ from presence_syncd.core.vocabulary import Vocabulary
 from presence_syncd.engine.bell import Bell
 from presence_syncd.engine.board import Board
 from presence_syncd.engine.driver import Driver
-from presence_syncd.engine.transport import Jar
+from presence_syncd.engine.line import Line
+from presence_syncd.engine.messages import Jar
 from presence_syncd.engine.trouble import Trouble
 from presence_syncd.metrics import Metrics
 
@@ -54,7 +55,7 @@ class Placed:
     `vocabulary` is that of the whole domain (words of this door, echoes of all), `writer` whether this door writes now.
     `trouble` is about writing, `hearing` about reading; `state` is what the link says of its own machine.
     `keep_at` is when its session is to be kept alive next (None: never, or just being done), `unkept` how often in a
-    row that failed.
+    row that failed. `waking` rings when the link's flows are woken; `line` holds its long poll.
     """
 
     service: str
@@ -79,8 +80,9 @@ class Placed:
     behind_since: float | None = None
     keep_at: float | None = 0.0
     unkept: int = 0
-    _bell: Bell = field(default_factory=Bell)
+    waking: Bell = field(default_factory=Bell)
     jar: Jar = field(default_factory=Jar)
+    line: Line | None = None
     _own: httpx.AsyncClient | None = None
 
     @property
@@ -181,15 +183,15 @@ class Placed:
 
     def wake(self) -> None:
         """Wake the link's flows that wait."""
-        self._bell.ring()
+        self.waking.ring()
 
     async def woken(self, seconds: float) -> bool:
         """Wait until woken, at most `seconds`; whether it was woken."""
-        return await self._bell.wait(seconds)
+        return await self.waking.wait(seconds)
 
     def bell(self) -> anyio.Event:
         """The event that the next `wake` sets."""
-        return self._bell.coming()
+        return self.waking.coming()
 
     def own_client(self) -> httpx.AsyncClient:
         """The link's own connection, for its WebSocket."""
@@ -198,8 +200,11 @@ class Placed:
         return self._own
 
     async def aclose(self) -> None:
-        """Close the link's own connection, and forget its cookies."""
+        """Close the link's own connections, and forget its cookies."""
         self.jar = Jar()
+        if self.line is not None:
+            self.line.close()
+            self.line = None
         if self._own is not None:
             await self._own.aclose()
             self._own = None

@@ -7,25 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Protocol, TypeAlias
 
 import anyio
 import httpx
 
 from presence_syncd.connectors.connector import Token
-from presence_syncd.connectors.flow import Emit, Enter, Foretell, Remember, Request, Step, Vouch, Wait, Wake
+from presence_syncd.connectors.flow import Emit, Enter, Foretell, Remember, Reply, Request, Step, Vouch, Wait, Wake
 from presence_syncd.core.entry import Kind, Observation
 from presence_syncd.core.presence import Status
 from presence_syncd.engine.budget import Urgency
+from presence_syncd.engine.line import Line
+from presence_syncd.engine.messages import Jar
 from presence_syncd.engine.tokens import Holder, Witness
-from presence_syncd.engine.transport import Jar
-from presence_syncd.errors import Overtaken
+from presence_syncd.errors import Overtaken, ServiceError
 
 
 class Place(Protocol):
-    """What of a link the steps of its flows touch: observations, memory, bell, cookies, its own connection."""
+    """What of a link the steps of its flows touch: observations, memory, bell, cookies, its own connections."""
 
     jar: Jar
+    line: Line | None
 
     def emit(self, observation: Observation) -> Kind: ...
     def foretell(self, status: Status) -> None: ...
@@ -40,6 +43,45 @@ class Place(Protocol):
     def own_client(self) -> httpx.AsyncClient: ...
 
 
+class Asleep(Enum):
+    """What a step comes to that a sleeper waits out without a task; the flow goes on when it is woken."""
+
+    ASLEEP = "asleep"
+
+
+ASLEEP = Asleep.ASLEEP
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """A long poll that is out: its request, the token it bears, whether that is the second one, and when it left."""
+
+    request: Request
+    token: Token | None
+    again: bool
+    started_at: float
+
+
+Came: TypeAlias = Reply | ServiceError | bool
+"""What wakes a sleeper: what came of its poll, or whether a bell rang before the time was up."""
+
+
+class Sleeper(Protocol):
+    """Who sleeps while a flow waits for long."""
+
+    def doze(self, seconds: float) -> Asleep:
+        """Sleep until the link's bell rings, or so many seconds."""
+        ...
+
+    def await_answer(self, poll: Poll) -> Asleep:
+        """Sleep until `answered` is called, or the request's time is up."""
+        ...
+
+    def answered(self, outcome: Reply | ServiceError) -> None:
+        """Wake to what came of the poll."""
+        ...
+
+
 class Waiter(Protocol):
     """Who backs off after a refusal, and may be told that it is over."""
 
@@ -51,7 +93,8 @@ class Run:
     """One flow being carried out: for whom, how urgent, and its own WebSocket if it opened one.
 
     `paid`: what it sends has its share of the budget already. `waiter` backs off if it is refused. `is_wanted` is asked
-    before the first request is `sent`, and when the flow sets out after a wait of its own.
+    before the first request is `sent`, and when the flow sets out after a wait of its own. A `sleeper` waits out long
+    waits without a task; `poll` is what it sleeps over.
     """
 
     holder: Holder
@@ -60,6 +103,8 @@ class Run:
     waiter: Waiter | None = None
     witness: Witness | None = None
     is_wanted: Callable[[], bool] | None = None
+    sleeper: Sleeper | None = None
+    poll: Poll | None = None
     socket: Any = field(default=None)
     paid: bool = False
     sent: bool = False

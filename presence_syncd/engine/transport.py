@@ -6,9 +6,8 @@ The one rule: one `SSLContext` per trust setting, shared; no redirects, no envir
 from __future__ import annotations
 
 import ssl
-import zlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from contextlib import aclosing, contextmanager
 from functools import cache, lru_cache, partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
@@ -20,11 +19,12 @@ import httpx
 
 from presence_syncd.connectors.fields import is_loopback
 from presence_syncd.connectors.flow import Reply, Request
-from presence_syncd.engine.carrier import CONNECT
 from presence_syncd.engine.carrier import Carrier as NetworkCarrier
 from presence_syncd.engine.clock import Clock
+from presence_syncd.engine.line import CONNECT, Answer, Line, origin
+from presence_syncd.engine.messages import ALWAYS, Body, Headers, Jar, told, whole
 from presence_syncd.engine.windows import WindowsAuth
-from presence_syncd.errors import Rejected, RemoteProtocolError, Unavailable
+from presence_syncd.errors import Rejected, ServiceError, Unavailable
 
 AT_ONCE = 32
 """Requests of ours that a service needs to see at once."""
@@ -36,11 +36,11 @@ HELD = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepal
 """The pool of long polls, each of which holds a connection."""
 ALONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=55.0)
 """The pool of one WebSocket, or of one sign-in to Windows."""
-ALWAYS = {"accept": "*/*", "accept-encoding": "gzip", "connection": "keep-alive", "user-agent": "presence-syncd"}
-"""Headers of every request that does not say otherwise."""
 
 Carrier = Callable[[httpx.Limits], httpx.AsyncBaseTransport]
 Carry = Callable[[Request], Awaitable[httpx.Response]]
+Answered = Callable[["Reply | ServiceError"], None]
+"""Called with what came of a long poll that nobody waits for."""
 
 
 @cache
@@ -115,40 +115,93 @@ class Transport:
         answer = None
         scope = scope or anyio.CancelScope()
         scope.deadline = anyio.current_time() + request.timeout  # before it is entered: else a timer is set twice
-        try:
+        with self._translated(started_at):
             with scope:
                 answer = await self._exchange(carry, request)
             if answer is None:
-                raise self._unanswered(started_at)
-        except httpx.TimeoutException as error:
-            raise self._unanswered(started_at) from error
-        except httpx.TransportError as error:
-            raise Unavailable(_said(error), lived=self._clock.now() - started_at) from error
-        except (httpx.InvalidURL, UnicodeError) as error:
-            raise Rejected("not a URL, or a header that cannot be sent") from error
+                raise self.unanswered(started_at)
         return Reply(*answer, self._clock.now(), started_at, request.url)
 
-    def _unanswered(self, started_at: float) -> Unavailable:
+    @contextmanager
+    def _translated(self, started_at: float) -> Generator[None]:
+        """Say what went wrong with a request in our words."""
+        try:
+            yield
+        except httpx.TimeoutException as error:
+            raise self.unanswered(started_at) from error
+        except (httpx.InvalidURL, httpx.LocalProtocolError, UnicodeError) as error:
+            raise Rejected("not a URL, or a header that cannot be sent") from error
+        except httpx.TransportError as error:
+            raise Unavailable(_said(error), lived=self._clock.now() - started_at) from error
+
+    def unanswered(self, started_at: float) -> Unavailable:
+        """What a request ends with that left at `started_at` and had no answer in time."""
         lived = self._clock.now() - started_at
         return Unavailable(f"no answer within {lived:.3g} s", lived=lived)
 
+    @property
+    def has_lines(self) -> bool:
+        """Whether long polls can be sent that nobody waits for."""
+        return isinstance(self._held, NetworkCarrier) and self._held.has_lines
+
+    async def ask(self, line: Line | None, request: Request, jar: Jar, answered: Answered) -> Line:
+        """Send a long poll over a link's line, or a new one, with its cookies; `answered` is called when it is over.
+
+        Returns the line, which whoever gives the poll up must close. Raises what `send` raises for what is not sent.
+        """
+        refuse_plain(request.url)
+        started_at = self._clock.now()
+        with self._translated(started_at):
+            sent = whole(request)
+            jar.show(sent)
+            line = await self._line(line, sent.url)
+            line.ask(sent, request.max_body, partial(self._came, request, jar, started_at, answered))
+        return line
+
+    async def _line(self, line: Line | None, url: httpx.URL) -> Line:
+        if line is not None and line.serves(origin(url)):
+            return line
+        if line is not None:
+            line.close()
+        return await cast("NetworkCarrier", self._held).line(url)
+
+    def _came(
+        self, request: Request, jar: Jar, started_at: float, answered: Answered, came: Answer | httpx.TransportError
+    ) -> None:
+        outcome: Reply | ServiceError
+        try:
+            outcome = self._reply(request, jar, started_at, came)
+        except ServiceError as error:
+            outcome = error
+        answered(outcome)
+
+    def _reply(self, request: Request, jar: Jar, started_at: float, came: Answer | httpx.TransportError) -> Reply:
+        with self._translated(started_at):
+            if isinstance(came, httpx.TransportError):
+                raise came
+        headers = told(came.headers)
+        jar.learn(request, came.headers)
+        body = Body(headers, request.max_body)
+        body.add(came.body)
+        return Reply(came.status, headers, body.whole(), self._clock.now(), started_at, request.url)
+
     async def _over_pool(self, request: Request) -> httpx.Response:
         """Send straight over the pool: what a client does besides costs twice as much."""
-        return await self._pool.handle_async_request(_whole(request))
+        return await self._pool.handle_async_request(whole(request))
 
     async def _over_held(self, jar: Jar, request: Request) -> httpx.Response:
         """Send straight, with a link's cookies: a client of its own would be 10 KB an account."""
-        whole = _whole(request)
-        jar.show(whole)
-        answer = await self._held.handle_async_request(whole)
-        jar.keep(whole, answer)
+        sent = whole(request)
+        jar.show(sent)
+        answer = await self._held.handle_async_request(sent)
+        jar.learn(request, answer.headers.raw)
         return answer
 
-    async def _exchange(self, carry: Carry, request: Request) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
+    async def _exchange(self, carry: Carry, request: Request) -> tuple[int, Headers, bytes]:
         """Send, and read the whole answer."""
         answer = await carry(request)
-        headers = tuple((_name(name), value.decode("latin-1")) for name, value in answer.headers.raw)
-        body = _Body(_first(headers, "content-encoding"), request.max_body)
+        headers = told(answer.headers.raw)
+        body = Body(headers, request.max_body)
         if isinstance(answer.stream, httpx.ByteStream):  # all of it has come already
             for chunk in answer.stream:
                 body.add(chunk)
@@ -164,31 +217,6 @@ class Transport:
         return answer.status_code, headers, body.whole()
 
 
-class Jar:
-    """The cookies that a link's long polls were given: many services give none."""
-
-    __slots__ = ("_cookies",)
-
-    def __init__(self) -> None:
-        self._cookies: httpx.Cookies | None = None
-
-    def show(self, request: httpx.Request) -> None:
-        """Put the cookies that are for where the request goes into its header."""
-        if self._cookies is not None:
-            self._cookies.set_cookie_header(request)
-
-    def keep(self, request: httpx.Request, answer: httpx.Response) -> None:
-        """Keep what an answer gives, for where it may be shown."""
-        if "set-cookie" in answer.headers:
-            self._cookies = self._cookies or httpx.Cookies()
-            answer.request = request
-            self._cookies.extract_cookies(answer)
-
-
-def _first(headers: tuple[tuple[str, str], ...], name: str) -> str:
-    return next((value for key, value in headers if key.lower() == name), "")
-
-
 def _client(carrier: httpx.AsyncBaseTransport, cookies: CookieJar | None = None) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=carrier, trust_env=False, headers=ALWAYS, cookies=cookies)
 
@@ -200,72 +228,6 @@ async def _by(client: httpx.AsyncClient, request: Request) -> httpx.Response:
         request.method, request.url, content=request.body, headers=dict(request.headers), timeout=timeout
     )
     return await client.send(whole, auth=WindowsAuth(*request.windows) if request.windows else None, stream=True)
-
-
-def _whole(request: Request) -> httpx.Request:
-    """The request with what is always said. Raises httpx.InvalidURL, UnicodeError."""
-    url = _url(request.url)
-    own = {name.lower(): value for name, value in request.headers.items()}
-    headers = [(b"host", url.netloc), *(pair for name, pair in _ALWAYS.items() if name not in own)]
-    headers += [(_bytes(name), value.encode("ascii")) for name, value in own.items()]
-    body = request.body or b""
-    if body or request.method in _BEARING:
-        headers.append((b"content-length", b"%d" % len(body)))
-    extensions = {"timeout": _timeouts(request.timeout)}
-    return httpx.Request(request.method, url, headers=headers, stream=httpx.ByteStream(body), extensions=extensions)
-
-
-_BEARING = frozenset({"POST", "PUT", "PATCH"})
-"""Methods whose requests say that their body is empty (RFC 9110 §8.6)."""
-_ALWAYS = {name: (name.encode(), value.encode()) for name, value in ALWAYS.items()}
-
-
-@lru_cache(maxsize=256)
-def _bytes(name: str) -> bytes:
-    """A header's name as it is sent. Names are few, and constant; values are not, and may be secrets."""
-    return name.encode("ascii")
-
-
-@lru_cache(maxsize=256)
-def _name(name: bytes) -> str:
-    return name.decode("latin-1")
-
-
-@lru_cache(maxsize=256)
-def _url(text: str) -> httpx.URL:
-    return httpx.URL(text)
-
-
-@lru_cache(maxsize=256)
-def _timeouts(seconds: float) -> dict[str, float | None]:
-    return httpx.Timeout(seconds, connect=CONNECT).as_dict()
-
-
-class _Body:
-    """Gathers an answer's body, unpacked, and never holds more than `most` bytes of it."""
-
-    def __init__(self, encoding: str, most: int) -> None:
-        encoding = encoding.strip().lower()
-        if encoding not in ("", "identity", "gzip", "x-gzip"):
-            raise RemoteProtocolError("the answer is in an encoding that was not asked for")
-        self._unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS) if "gzip" in encoding else None
-        self._most, self._bytes = most, bytearray()
-
-    def add(self, chunk: bytes) -> None:
-        """Take what came. Raises RemoteProtocolError."""
-        room = self._most - len(self._bytes) + 1
-        try:
-            self._bytes += self._unpacker.decompress(chunk, room) if self._unpacker else chunk
-        except zlib.error as error:
-            raise RemoteProtocolError("the answer cannot be decoded") from error
-        if len(self._bytes) > self._most:
-            raise RemoteProtocolError(f"the answer is larger than {self._most} bytes")
-
-    def whole(self) -> bytes:
-        """The body, once all of it came. Raises RemoteProtocolError."""
-        if self._unpacker is not None and self._bytes and not self._unpacker.eof:
-            raise RemoteProtocolError("the answer cannot be decoded: it ends too soon")
-        return bytes(self._bytes)
 
 
 def refuse_plain(url: str) -> None:

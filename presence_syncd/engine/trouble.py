@@ -23,7 +23,10 @@ CALM = 60.0
 
 
 class Trouble:
-    """Backs off with full jitter, doubling; refused credentials and requests are probed slowly."""
+    """Backs off with full jitter, doubling; refused credentials and requests are probed slowly.
+
+    `nudge` rings when whoever rests may try at once.
+    """
 
     def __init__(self, clock: Clock, rng: random.Random, log: FilteringBoundLogger) -> None:
         self._clock, self._rng, self._log = clock, rng, log
@@ -33,7 +36,7 @@ class Trouble:
         self.word: str | None = None
         self._times, self._was_lasting = 0, False
         self._over_at = float("-inf")
-        self._nudge = Bell()
+        self.nudge = Bell()
 
     @property
     def kind(self) -> str:
@@ -70,11 +73,11 @@ class Trouble:
     def try_now(self) -> None:
         """Let the next try come at once; whether it works is seen then."""
         self.retry_at = 0.0
-        self._nudge.ring()
+        self.nudge.ring()
 
     async def rest(self, seconds: float) -> bool:
         """Wait before the next try; whether a nudge ended it."""
-        return await self._nudge.wait(max(seconds, 0.0))
+        return await self.nudge.wait(max(seconds, 0.0))
 
     def ends(self) -> None:
         """It works again."""

@@ -21,7 +21,7 @@ from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError, generate_accept_token
 
 from presence_syncd.connectors.flow import Open, Reply
-from presence_syncd.engine.carrier import CONNECT
+from presence_syncd.engine.line import CONNECT
 from presence_syncd.engine.transport import refuse_plain
 from presence_syncd.errors import Rejected, RemoteProtocolError, ServiceError, Unavailable
 

@@ -63,10 +63,10 @@ def link(daemon: Daemon, person: str, service: str) -> Placed:
 
 
 def ports(daemon: Daemon) -> set[int]:
-    """The local ports of the connections that long polls to Skype hold."""
-    carrier: Any = daemon.drivers["skype"].transport._held
-    held = carrier._session.connector._acquired
-    return {each.transport.get_extra_info("sockname")[1] for each in held if each.transport is not None}
+    """The local ports of the connections that long polls to Skype are held on."""
+    lines: list[Any] = [link(daemon, person, "skype").line for person in daemon.tasks]
+    transports = [line._transport for line in lines if line is not None and line._answered is not None]
+    return {transport.get_extra_info("sockname")[1] for transport in transports}
 
 
 async def test_untouched_accounts_keep_their_long_polls_and_removed_ones_close_theirs(tmp_path: Path) -> None:

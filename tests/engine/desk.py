@@ -219,6 +219,7 @@ class Engine:
     revealed: int = 0
     logged: list[dict[str, Any]] = field(default_factory=list)
     transports: list[Transport] = field(default_factory=list)
+    carries: str = "httpcore"
 
     async def reveal(self, ref: SecretRef) -> Secret:
         """Read a secret."""
@@ -238,8 +239,9 @@ class Engine:
         return sum(line["event"] == event for line in self.logged)
 
     def transport(self) -> Transport:
-        """A transport over the network."""
-        self.transports.append(Transport(self.network.transport, self.clock))
+        """A transport over the network: httpx's own, or production's, which has lines."""
+        carrier = self.network.transport if self.carries == "httpcore" else self.network.carrier
+        self.transports.append(Transport(carrier, self.clock))
         return self.transports[-1]
 
     def driver(self, service: Service) -> Driver:

@@ -15,7 +15,8 @@ import pytest
 
 from presence_syncd.connectors.flow import Reply, Request
 from presence_syncd.engine.clock import Clock
-from presence_syncd.engine.transport import AT_ONCE, Jar, Transport, network, refuse_plain, trust
+from presence_syncd.engine.messages import Jar
+from presence_syncd.engine.transport import AT_ONCE, Transport, network, refuse_plain, trust
 from presence_syncd.errors import Rejected, RemoteProtocolError, ServiceError, Unavailable
 from tests.virtual.backends import anyio_backend  # noqa: F401  # a fixture
 from tests.virtual.network import Host, Network

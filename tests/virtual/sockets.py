@@ -221,8 +221,11 @@ def over(network: Dials, limits: httpx.Limits) -> Carrier:
     def make(_address: Any) -> Any:
         return Socket(network)
 
+    async def dial(host: str, port: int, _trust: Any, protocol: asyncio.BaseProtocol) -> None:
+        (await network.dial(host, port)).set_protocol(protocol)
+
     connector = partial(aiohttp.TCPConnector, socket_factory=make)
-    return Carrier(trust(), limits, None, connector)
+    return Carrier(trust(), limits, None, connector, dial)
 
 
 def _monotonic() -> float:

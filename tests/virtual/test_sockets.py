@@ -11,7 +11,7 @@ import anyio
 import httpx
 import pytest
 
-from presence_syncd.engine.carrier import CONNECT
+from presence_syncd.engine.line import CONNECT
 from tests.virtual.backends import options, run
 from tests.virtual.loop import inline_threads
 from tests.virtual.network import Network

@@ -24,7 +24,9 @@ from presence_syncd.core.presence import Status
 from presence_syncd.engine.budget import Budget, Urgency
 from presence_syncd.engine.clock import Clock
 from presence_syncd.engine.driver import Driver
-from presence_syncd.engine.transport import Jar, Transport, network
+from presence_syncd.engine.line import Line
+from presence_syncd.engine.messages import Jar
+from presence_syncd.engine.transport import Transport, network
 from presence_syncd.errors import AuthRejected, ServiceError, SessionExpired, Unavailable
 from presence_syncd.metrics import Metrics
 from presence_syncd.web.server import listen_tcp, serve
@@ -46,6 +48,7 @@ class Spot:
         self.transport, self.observed, self.memory = transport, list[Observation](), dict[str, str]()
         self._bell, self._own = anyio.Event(), None if transport is None else transport.alone()
         self.jar = Jar()
+        self.line: Line | None = None
 
     def emit(self, observation: Observation) -> Kind:
         self.observed.append(observation)

@@ -24,7 +24,9 @@ from presence_syncd.core.presence import Status
 from presence_syncd.engine.budget import Budget, Urgency
 from presence_syncd.engine.clock import Clock
 from presence_syncd.engine.driver import Driver
-from presence_syncd.engine.transport import Jar, Transport
+from presence_syncd.engine.line import Line
+from presence_syncd.engine.messages import Jar
+from presence_syncd.engine.transport import Transport
 from presence_syncd.errors import AuthRejected, Rejected, ServiceError, SessionExpired
 from presence_syncd.metrics import Metrics
 from tests.connectors.ucwa.network import Network, Recorder, hosts
@@ -76,6 +78,7 @@ class Bench:
         self.driver = Driver(service, self.transport, budget, self.clock, self._reveal, Metrics())
         self._own: httpx.AsyncClient | None = None
         self.jar = Jar()
+        self.line: Line | None = None
         self._bell = anyio.Event()
 
     async def _reveal(self, _ref: SecretRef) -> Secret:
