@@ -56,7 +56,7 @@ class Account:
         self._saving, self._clock, self._rng = saving, clock, rng
         self._writing = Writing(name, board, links, self._save, clock, rng, metrics, log)
         self._deciding = Deciding(
-            board, links, self._writing, self._save, self._keep_alive, self._blaming, clock, writer_order
+            board, links, self._writing, self._save, self._keep_alive, self.blaming, clock, writer_order
         )
         self._saved_version = -1
         self.staying: frozenset[str] = frozenset()
@@ -67,15 +67,15 @@ class Account:
         self.broke_in = ""
         for link in self.links:
             link.keep_at = 0.0
-        courses: list[Course] = []
         try:
             async with anyio.create_task_group() as tasks:
-                for link in self.links:
-                    courses += self._courses(link, tasks)
-                await self._deciding.run(tasks)
+                courses = [course for link in self.links for course in self._courses(link, tasks)]
+                try:
+                    await self._deciding.run(tasks)
+                finally:
+                    for course in courses:
+                        course.stop()
         finally:
-            for course in courses:
-                course.stop()
             with anyio.move_on_after(1, shield=True):
                 for link in self.links:
                     await link.aclose()
@@ -121,9 +121,9 @@ class Account:
         elif not traits.sweep_size:
             flows = (partial(_emitted, link),)
         pause = 0.0 if traits.pushes else traits.poll_every
-        return [Course(link, flow, pause, self._rng, self._word_now, self._blaming, tasks) for flow in flows]
+        return [Course(link, flow, pause, self._rng, self, tasks) for flow in flows]
 
-    async def _blaming(self, link: Placed, work: Callable[..., Awaitable[None]], *facts: Any) -> None:
+    async def blaming(self, link: Placed, work: Callable[..., Awaitable[None]], *facts: Any) -> None:
         """Do the work of a link, remembering in which service it was that a bug was met."""
         try:
             await work(link, *facts)
@@ -131,7 +131,7 @@ class Account:
             self.broke_in = link.service
             raise
 
-    def _word_now(self, link: Placed) -> str | None:
+    def word_now(self, link: Placed) -> str | None:
         """The word for what the link's domain shows now, or else for what it should show."""
         shown = self.board.view.entries[link.domain].shown
         if shown is None or shown.is_absent:

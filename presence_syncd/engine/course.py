@@ -7,8 +7,8 @@ The one rule: it is carried on by one task, or it sleeps until an answer, a bell
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 
 from anyio.abc import TaskGroup
 
@@ -23,24 +23,30 @@ from presence_syncd.errors import ServiceError, SessionExpired
 LONGEST = 60.0
 """Longest wait, in seconds, before a session that keeps ending is begun again."""
 
-Blaming = Callable[..., Coroutine[Any, Any, None]]
-"""Does the work of a link, remembering in which service it was that a bug was met."""
+
+class Owner(Protocol):
+    """The account that a course is of."""
+
+    def word_now(self, link: Placed) -> str | None:
+        """The word that a session which begins now should begin with."""
+        ...
+
+    async def blaming(self, link: Placed, work: Callable[..., Awaitable[None]], *facts: Any) -> None:
+        """Do the work of a link, remembering in which service it was that a bug was met."""
+        ...
 
 
 class Course:
-    """One flow of a link, made by `make` for every turn, with `pause` seconds between. Sleeps for the driver.
-
-    `begin_with` tells what a session that begins now should show.
-    """
+    """One flow of a link, made by `make` for every turn, with `pause` seconds between. Sleeps for the driver."""
 
     __slots__ = (
         "_alarm",
-        "_begin_with",
         "_bell",
-        "_blaming",
         "_flow",
+        "_has_turn",
         "_link",
         "_make",
+        "_owner",
         "_pause",
         "_rng",
         "_run",
@@ -54,25 +60,28 @@ class Course:
         make: Callable[[], Flow[None]],
         pause: float,
         rng: random.Random,
-        begin_with: Callable[[Placed], str | None],
-        blaming: Blaming,
+        owner: Owner,
         tasks: TaskGroup,
     ) -> None:
         self._link, self._make, self._pause, self._rng = link, make, pause, rng
-        self._begin_with, self._blaming, self._tasks = begin_with, blaming, tasks
+        self._owner = owner
+        self._tasks: TaskGroup | None = tasks
         self._flow: Flow[None] | None = None
         self._run = self._new_run()
         self._alarm = Alarm(self._time_is_up)
         self._bell: Bell | None = None
         self._sessions = 0  # that ended without a good turn between
-        self._wake(None)
+        self._has_turn = False
+        self._begin()
 
     def stop(self) -> None:
-        """End it where it is. The group that it ran in must have ended."""
+        """End it where it is: nothing wakes it any more. To be called before its group ends."""
+        self._tasks = None
         self._rouse()
-        self._link.driver.dismiss(self._link)
-        if self._flow is not None:
-            self._flow.close()
+        self._link.driver.beginners.leave(self._come)
+        self._give_turn_back()
+        self._link.driver.polls.forget(self._link)
+        self._close()
 
     def doze(self, seconds: float) -> Asleep:
         """Sleep until the link is woken, or so many seconds."""
@@ -86,11 +95,37 @@ class Course:
         """Wake to what came of the poll."""
         self._wake(outcome)
 
+    def hang_up(self, error: ServiceError) -> None:
+        """Give up the poll."""
+        if self._link.line is not None:
+            self._link.line.close()
+        self.answered(error)
+
+    def _begin(self) -> None:
+        """Begin a flow when it is its turn."""
+        if self._link.driver.beginners.take(self._come, vip=self._link.link.vip):
+            self._come()
+
+    def _come(self) -> None:
+        self._has_turn = True
+        self._wake(None)
+
+    def _give_turn_back(self) -> None:
+        if self._has_turn:
+            self._has_turn = False
+            self._link.driver.beginners.give_back()
+
     def _new_run(self) -> Run:
         link = self._link
         return Run(link.link, Urgency.SWEEP, link, link, sleeper=self)
 
+    def _close(self) -> None:
+        if self._flow is not None:
+            self._flow.close()
+
     def _sleep(self, seconds: float, bell: Bell | None) -> Asleep:
+        if self._tasks is None:  # what was cancelled goes on to its next wait
+            return ASLEEP
         clock = self._link.driver.clock
         clock.set(self._alarm, clock.now() + max(seconds, 0.0))
         self._bell = bell
@@ -99,17 +134,26 @@ class Course:
         return ASLEEP
 
     def _rang(self) -> None:
-        self._wake(True)
+        self._go_on(came=True)
 
     def _time_is_up(self) -> None:
         if self._run.poll is None:
-            self._wake(False)
+            self._go_on(came=False)
         else:
-            self._link.driver.is_late(self._link, self._run.poll)
+            self._link.driver.polls.time_is_up(self._link, self._run.poll)
+
+    def _go_on(self, *, came: bool) -> None:
+        """Go on after a wait, or a rest."""
+        if self._flow is None:
+            self._rouse()
+            self._begin()
+        else:
+            self._wake(came)
 
     def _wake(self, came: Came | None) -> None:
         self._rouse()
-        self._tasks.start_soon(self._blaming, self._link, self._carry_on, came)
+        if self._tasks is not None:
+            self._tasks.start_soon(self._owner.blaming, self._link, self._carry_on, came)
 
     def _rouse(self) -> None:
         bell, self._bell = self._bell, None
@@ -119,22 +163,26 @@ class Course:
 
     async def _carry_on(self, link: Placed, came: Came | None) -> None:
         """Go on until it sleeps; between two turns it rests."""
+        if self._flow is None:
+            link.link.start_with = self._owner.word_now(link)
+            self._flow = self._make()
         try:
-            if self._flow is None:
-                link.link.start_with = self._begin_with(link)
-                self._flow, came = self._make(), None
-            wait = await self._turn(link, self._flow, came)
+            wait = await self._advance(link, self._flow, came)
         except BaseException:
             self._flow = None  # it was closed
             raise
+        finally:
+            self._give_turn_back()
+            if self._tasks is None:
+                self._close()
         if wait is not None:
             self._flow, self._run = None, self._new_run()
             self._sleep(wait, link.hearing.nudge)
 
-    async def _turn(self, link: Placed, flow: Flow[None], came: Came | None) -> float | None:
+    async def _advance(self, link: Placed, flow: Flow[None], came: Came | None) -> float | None:
         """Carry the flow on; seconds to rest once it is over, None while it sleeps."""
         try:
-            if await link.driver.carry_on(flow, self._run, came):
+            if await link.driver.carry_on(flow, self._run, came) is ASLEEP:
                 return None
             link.hearing.ends()
             self._sessions = 0

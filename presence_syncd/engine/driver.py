@@ -6,9 +6,6 @@ The one rule: all I/O of protocols happens here. A flow gets every failure of a 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from copy import copy
-from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -36,29 +33,20 @@ from presence_syncd.core.values import replace
 from presence_syncd.engine.budget import Budget, Urgency
 from presence_syncd.engine.clock import Clock
 from presence_syncd.engine.envelope import Envelopes, Outcome
+from presence_syncd.engine.polls import Polls
 from presence_syncd.engine.run import ASLEEP, Asleep, Came, Part, Place, Poll, Run, Sleeper, Waiter, at_place, overtaken
 from presence_syncd.engine.tokens import Holder, Tokens, Witness
 from presence_syncd.engine.transport import Transport
-from presence_syncd.errors import AuthRejected, Rejected, ServiceError, Unavailable
+from presence_syncd.engine.turns import Turns
+from presence_syncd.errors import AuthRejected, Rejected, ServiceError
 from presence_syncd.metrics import Metrics
 
 T = TypeVar("T")
 Revealer = Callable[[SecretRef], Awaitable[Secret]]
+BEGINNERS = 64
+"""Flows that follow a service and may be beginning at once: twice as many as its shared connections."""
 POLL = "poll"
 """The operation that asks whether there is news; a long poll is known by its own connection, too."""
-
-
-@dataclass(slots=True)
-class Held:
-    """A long poll that is out, and what it is given up for if it is."""
-
-    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
-    error: ServiceError | None = None
-
-    def hang_up(self, error: ServiceError) -> None:
-        """Give it up."""
-        self.error = error
-        self.scope.cancel()
 
 
 class Driver:
@@ -77,7 +65,8 @@ class Driver:
         self.tokens = Tokens(self._token, clock, self._let_in)
         self._turned_away: dict[str, WeakSet[Waiter]] = {}
         self._reveal, self._metrics = reveal, metrics
-        self._polls: dict[Place, Callable[[ServiceError], None]] = {}
+        self.beginners = Turns(BEGINNERS)
+        self.polls = Polls(transport)
         self._envelopes = Envelopes(service.traits.batch_size, budget, self._send_envelope)
 
     def run(
@@ -101,34 +90,31 @@ class Driver:
         return await self._carry_out(flow, Run(holder, Urgency.CHANGE, witness=witness))
 
     async def _carry_out(self, flow: Flow[T], run: Run) -> T:
-        return await self._go_on(flow, run, None)  # type: ignore[return-value]  # it sleeps only with a sleeper
+        return await self.carry_on(flow, run)  # type: ignore[return-value]  # it sleeps only with a sleeper
 
-    async def carry_on(self, flow: Flow[None], run: Run, came: Came | None) -> bool:
-        """Carry a flow on that may sleep, with what woke it; whether it sleeps again. Raises ServiceError."""
-        return await self._go_on(flow, run, came) is ASLEEP
+    async def carry_on(self, flow: Flow[T], run: Run, came: Came | None = None) -> T | Asleep:
+        """Take one step after the other, first with what woke the flow, until it ends or its run's sleeper sleeps.
 
-    async def _go_on(self, flow: Flow[T], run: Run, came: Came | None) -> T | Asleep:
-        """Take one step after the other, until the flow ends or its run's sleeper sleeps."""
+        Returns what it returns, or ASLEEP. Raises ServiceError.
+        """
+        answer: Any = None
+        error: ServiceError | None = None
         taking: Coroutine[Any, Any, Any] | None = None if came is None else self._taken(came, run)
-        is_asleep = False
         try:
-            while not is_asleep:
-                answer, error = None, None
+            while True:
                 try:
-                    answer = None if taking is None else await taking
+                    answer, error = None if taking is None else await taking, None
                 except ServiceError as trouble:
-                    error = trouble
+                    answer, error = None, trouble
                 if answer is ASLEEP:
-                    is_asleep = True
-                    break
+                    return Asleep.ASLEEP
                 try:
                     step = flow.send(answer) if error is None else flow.throw(error)
                 except StopIteration as end:
                     return end.value  # type: ignore[no-any-return]  # what the flow returns is T
                 taking = self._perform(step, run)
-            return ASLEEP
         finally:
-            if not is_asleep:
+            if answer is not ASLEEP:
                 await self._over(flow, run)
 
     async def _over(self, flow: Flow[Any], run: Run) -> None:
@@ -142,7 +128,7 @@ class Driver:
         poll, run.poll = run.poll, None
         if isinstance(came, bool) or poll is None or run.place is None:
             return came
-        self._polls.pop(run.place, None)
+        self.polls.forget(run.place)
         reply = came if isinstance(came, Reply) else None
         self._note(poll.request, reply, self.clock.now() - poll.started_at)
         if isinstance(came, ServiceError):
@@ -171,7 +157,7 @@ class Driver:
             case _ if run.place is None:
                 raise Rejected(f"{type(step).__name__} is for the flows of a link")
             case HangUp(error):
-                return self._hang_up(run.place, error)
+                return self.polls.hang_up(run.place, error)
             case _:
                 return await at_place(step, run.place)
 
@@ -228,8 +214,9 @@ class Driver:
             await self.budget.take(run.urgency, vip=run.holder.vip)
             if not self._sets_out(run):
                 raise overtaken()
-        if request.own_connection and run.sleeper is not None and self.transport.has_lines:
-            return await self._ask(Poll(request, token, again, self.clock.now()), run)
+        if request.own_connection and run.place and run.sleeper and self.transport.has_lines:
+            poll = Poll(request, token, again, self.clock.now())
+            return await self._sleep_over(poll, run, run.place, run.sleeper)
         return await self._exchange(_bearing(request, token), run)
 
     def _sets_out(self, run: Run) -> bool:
@@ -261,7 +248,7 @@ class Driver:
         started = self.clock.now()
         reply = None
         try:
-            reply = await (self.transport.send(request) if polls is None else self._poll(request, polls))
+            reply = await (self.transport.send(request) if polls is None else self.polls.wait(request, polls))
         finally:
             self._note(request, reply, self.clock.now() - started)
         if run.place is not None and (polls is not None or request.operation == POLL):
@@ -273,50 +260,15 @@ class Driver:
         if reply.status in (200, 202, 204):
             place.alive(reply.at)
 
-    async def _poll(self, request: Request, place: Place) -> Reply:
-        """Send a long poll, and wait until it is answered or given up."""
-        held = Held()
-        self._polls[place] = held.hang_up
+    async def _sleep_over(self, poll: Poll, run: Run, place: Place, sleeper: Sleeper) -> Asleep:
+        """Send a long poll, and let the sleeper wait until it is answered or given up."""
         try:
-            return await self.transport.hold(request, place.jar, held.scope)
-        except Unavailable:
-            if held.error is None:
-                raise
-            raise held.error from None
-        finally:
-            self._polls.pop(place, None)
-
-    async def _ask(self, poll: Poll, run: Run) -> Asleep:
-        """Send a long poll over the link's line, and let the sleeper wait until it is answered or given up."""
-        place, sleeper = run.place, run.sleeper
-        if place is None or sleeper is None:
-            raise Rejected("a line is a link's")
-        request = _bearing(poll.request, poll.token)
-        try:
-            place.line = await self.transport.ask(place.line, request, place.jar, sleeper.answered)
+            asleep = await self.polls.sleep(_bearing(poll.request, poll.token), poll, place, sleeper)
         except ServiceError:
-            self._note(request, None, self.clock.now() - poll.started_at)
+            self._note(poll.request, None, self.clock.now() - poll.started_at)
             raise
-        run.poll, self._polls[place] = poll, partial(self._give_up, place, sleeper)
-        return sleeper.await_answer(poll)
-
-    def _give_up(self, place: Place, sleeper: Sleeper, error: ServiceError) -> None:
-        if place.line is not None:
-            place.line.close()
-        sleeper.answered(error)
-
-    def _hang_up(self, place: Place, error: ServiceError) -> None:
-        hang_up = self._polls.pop(place, None)
-        if hang_up is not None:
-            hang_up(copy(error))  # each flow raises its own
-
-    def is_late(self, place: Place, poll: Poll) -> None:
-        """Give up a sleeper's poll whose time is up."""
-        self._hang_up(place, self.transport.unanswered(poll.started_at))
-
-    def dismiss(self, place: Place) -> None:
-        """Forget the poll of a link that goes."""
-        self._polls.pop(place, None)
+        run.poll = poll
+        return asleep
 
     def _note(self, request: Request, reply: Reply | None, seconds: float) -> None:
         """Count a request, and rest when the service asks for it."""

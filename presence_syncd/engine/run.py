@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import anyio
 import httpx
@@ -49,7 +49,7 @@ class Asleep(Enum):
     ASLEEP = "asleep"
 
 
-ASLEEP = Asleep.ASLEEP
+ASLEEP: Final = Asleep.ASLEEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,10 @@ class Sleeper(Protocol):
 
     def answered(self, outcome: Reply | ServiceError) -> None:
         """Wake to what came of the poll."""
+        ...
+
+    def hang_up(self, error: ServiceError) -> None:
+        """Give up the poll, and wake to the error."""
         ...
 
 

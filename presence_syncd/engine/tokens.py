@@ -7,9 +7,10 @@ whose credentials are refused stays closed for a while, for everybody.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import anyio
@@ -62,10 +63,11 @@ class Witness:
 class _Realm:
     """`error` closed it until `closed_until`; `final` and `digest` are the last refusal for good, and of what secrets.
 
-    `challenge` is the answer that refused the last token, until there is a new one.
+    `challenge` is the answer that refused the last token, until there is a new one. `lock` is there while somebody asks
+    for a token: it is as large as the rest, and most links of Skype for Business have a realm of their own.
     """
 
-    lock: anyio.Lock = field(default_factory=anyio.Lock)
+    lock: anyio.Lock | None = None
     token: Token | None = None
     got_at: float = float("-inf")
     replaced_at: float = float("-inf")
@@ -104,8 +106,7 @@ class Tokens:
 
     async def present(self, holder: Holder, name: str) -> Token:
         """The token to use now; a new one if it is due. An old one serves as long as it is good and none can be had."""
-        realm = self._realms.setdefault(name, _Realm())
-        async with realm.lock:
+        async with self._alone(name) as realm:
             token = self.at_hand(name)
             if token is not None:
                 return token
@@ -118,8 +119,7 @@ class Tokens:
 
     async def replaced(self, holder: Holder, name: str, used: Token, refused: Reply) -> Token:
         """Another token than `used`, which was refused. Raises AuthRejected when a fresh one was refused, too."""
-        realm = self._realms.setdefault(name, _Realm())
-        async with realm.lock:
+        async with self._alone(name) as realm:
             if realm.token is not None and realm.token is not used:
                 return realm.token
             now = self._clock.now()
@@ -138,6 +138,18 @@ class Tokens:
     def forget(self, name: str) -> None:
         """Drop a realm, such as that of an account that is gone."""
         self._realms.pop(name, None)
+
+    @asynccontextmanager
+    async def _alone(self, name: str) -> AsyncGenerator[_Realm]:
+        """A realm, for one at a time."""
+        realm = self._realms.setdefault(name, _Realm())
+        lock = realm.lock = realm.lock or anyio.Lock()
+        try:
+            async with lock:
+                yield realm
+        finally:
+            if not lock.locked():  # nobody waited for it
+                realm.lock = None
 
     async def _renew(self, realm: _Realm, holder: Holder, name: str) -> Token:
         if self._clock.now() < realm.closed_until and realm.error is not None:

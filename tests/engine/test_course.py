@@ -17,6 +17,7 @@ from presence_syncd.connectors.flow import Emit, Enter, Flow, HangUp, Reply, Wai
 from presence_syncd.core.values import replace
 from presence_syncd.engine.account import Account
 from presence_syncd.engine.place import Placed
+from presence_syncd.engine.turns import Turns
 from presence_syncd.errors import ServiceError, SessionExpired, Unavailable
 from tests.engine.desk import TRAITS, Desk, DeskLink, DeskService, Engine, _seen, engine
 from tests.virtual.backends import anyio_backend  # noqa: F401  # a fixture
@@ -284,7 +285,7 @@ async def test_who_is_stopped_closes_the_flow_and_the_connection_and_begins_anew
         await anyio.sleep(1)
         assert followed.link.closed == 1
         assert not followed.connections()
-        assert not followed.place.driver._polls
+        assert not followed.place.driver.polls._out
         tower.shown["ann"] = "Busy"
         await anyio.sleep(200)
         assert followed.link.met == ["Available"]
@@ -364,3 +365,28 @@ async def test_the_states_of_a_link_are_told_however_it_waits(carries: str) -> N
         running.tasks.start_soon(account.run)
         await anyio.sleep(5)
         assert account.links[0].state == "listen"
+
+
+async def test_so_many_begin_at_once_and_who_stops_in_line_is_left_out(carries: str) -> None:
+    tower = Tower()
+    async with engine({"tower": tower}) as running:
+        running.carries = carries
+        driver = running.driver(TowerService("tower", PUSHES))
+        driver.beginners = Turns(2)
+        accounts = {name: running.account(name, [driver]) for name in ("ann", "bob", "cem", "dag", "eva")}
+        scopes = {name: anyio.CancelScope() for name in accounts}
+        tower.faults.add(Answer(path="news", delay=10.0, times=0))
+
+        async def run(name: str) -> None:
+            with scopes[name]:
+                await accounts[name].run()
+
+        for name in accounts:
+            running.tasks.start_soon(run, name)
+        await anyio.sleep(5)
+        assert tower.polls == 0
+        scopes["cem"].cancel()
+        await anyio.sleep(60)
+        met = {name: len(account.links[0].link.met) for name, account in accounts.items()}  # type: ignore[attr-defined]  # Watchers
+        assert met.pop("cem") == 0
+        assert all(met.values())
