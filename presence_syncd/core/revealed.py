@@ -40,7 +40,15 @@ def _beneath(publication: Publication, entry: Entry, vocabulary: Vocabulary) -> 
     hides = entry.mine and entry.shown != entry.beneath  # or it only lets be seen what they chose before
     hid = hides and publication.expires_at is not None and not publication.overridden
     rests = hid and (publication.taken_back or publication.written not in vocabulary.top)
-    return publication.before | {AVAILABLE} if rests else publication.before
+    below = publication.before | {AVAILABLE} if rests else publication.before
+    return frozenset(status for status in below if not _would_show(status, publication, vocabulary))
+
+
+def _would_show(status: Status, publication: Publication, vocabulary: Vocabulary) -> bool:
+    """Whether it cannot lie under ours, which was seen: a call shows over a session that is available."""
+    is_session = publication.expires_at is not None and publication.written not in vocabulary.top
+    was_seen = is_session and publication.status.awake == AVAILABLE and publication.confirmed_at is not None
+    return was_seen and status.activity not in CHOSEN and status.availability in ABOVE_AVAILABLE
 
 
 def without_replaced(publication: Publication, entry: Entry, seen: Observation) -> Publication:

@@ -318,3 +318,22 @@ def test_what_stays_is_theirs_though_one_of_ours_came_in_between() -> None:
     assert desk.entry("session").earlier
     assert desk.see("session", "away", 161) is Kind.SAME
     assert not desk.entry("session").mine
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [("busy/conference", Kind.OWN), ("busy/call", Kind.OWN), ("dnd/presenting", Kind.OWN), ("brb", Kind.ECHO)],
+)
+def test_the_end_of_an_available_session_brings_no_call_to_light_that_would_have_shown_over_it(
+    said: str, kind: Kind
+) -> None:
+    """In Teams a call shows over a session of ours that is available: once that showed, the call was over."""
+    desk = Desk("teams", "skype")
+    desk.sink("teams", leased=True)
+    desk.start(teams=said, skype="available")
+    desk.see("skype", "dnd", 10)
+    desk.see("skype", "available", 20)
+    desk.write("teams", 20, refresh_in=200, expires_in=300)
+    desk.see("teams", "available", 70)
+    assert desk.entry("teams").mine
+    assert desk.see("teams", said, 322, from_=321) is kind
