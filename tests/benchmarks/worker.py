@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-import uvloop
+import anyio
 
 from tests.benchmarks import compressed, handwritten, polling, refreshing, scale, storming
 from tests.benchmarks.desk import stubbed
@@ -104,7 +104,7 @@ def main() -> None:
     if options.get("core") is not None:
         os.sched_setaffinity(0, {options["core"]})
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(uvloop.run(MEASURES[name](options, Path(folder)))))
+        print(json.dumps(anyio.run(MEASURES[name], options, Path(folder), backend_options={"use_uvloop": True})))
 
 
 if __name__ == "__main__":

@@ -410,3 +410,23 @@ async def test_a_connection_that_was_quiet_for_long_is_not_used_again() -> None:
         await asker.ask(url)
         assert asker.line is not line
         asker.close()
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+@pytest.mark.parametrize("answer", [OK, b""], ids=["answered", "cut"])
+async def test_who_is_called_may_start_tasks(authority: Authority, secure: bool, answer: bytes) -> None:  # noqa: F811
+    """anyio must know which loop runs where a connection calls back, over uvloop's TLS as well."""
+    done = anyio.Event()
+
+    async def work() -> None:
+        done.set()
+
+    def called(_outcome: Reply | ServiceError) -> None:
+        tasks.start_soon(work)
+
+    async with served(says(answer), authority.server() if secure else None) as url, transport(authority.file) as made:
+        async with anyio.create_task_group() as tasks:
+            line = await made.ask(None, Request("GET", url, "poll"), Jar(), called)
+            with anyio.fail_after(30):
+                await done.wait()
+        line.close()
