@@ -30,6 +30,7 @@ from presence_syncd.core.revealed import (
     is_seen_to_be_over,
     is_what_was_left,
     lies_beneath,
+    may_be_from_before,
     passing,
     says,
     stays_without_us,
@@ -239,9 +240,8 @@ def _judge(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary) 
     shows = vocabulary.is_echo(publication.written, seen.status) and not seen.status.is_absent
     if not shows or not publication.may_show(seen.at) or seen.started_at < publication.at:
         return without_replaced(publication, entry, seen)
-    has_ended_ours = entry.mine and seen.status != entry.shown
-    if seen.status in publication.before and publication.is_awaited(seen.at) and not has_ended_ours:
-        return publication  # it may be what was there before
+    if publication.is_awaited(seen.at) and may_be_from_before(publication, entry, seen):
+        return publication
     return replace(publication, overridden=False, confirmed_at=publication.confirmed_at or seen.at, rewrites=0)
 
 

@@ -160,6 +160,17 @@ def passing(entry: Entry, vocabulary: Vocabulary) -> tuple[Publication, ...]:
     return tuple(p for p in entry.earlier if says(p, shown, vocabulary) or vocabulary.is_faded_echo(p.written, shown))
 
 
+def may_be_from_before(publication: Publication, entry: Entry, seen: Observation) -> bool:
+    """Whether what a write of ours says may be what was there before it: the same, or that but awake again.
+
+    The latter only until it is done; news may come before the word that it is, several at once.
+    """
+    if seen.status in publication.before:
+        return not (entry.mine and seen.status != entry.shown)
+    is_done = publication.accepted_at is not None and seen.started_at >= publication.accepted_at
+    return not is_done and any(is_idle_variant(seen.status, status) for status in publication.before)
+
+
 def says(publication: Publication, status: Status, vocabulary: Vocabulary) -> bool:
     """Whether it is what a write of ours shows as, or was answered with."""
     return vocabulary.is_echo(publication.written, status) or status == publication.returned

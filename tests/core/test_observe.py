@@ -217,6 +217,40 @@ def test_a_client_that_comes_back_resting_says_it_anew_when_it_wakes(away_at: fl
     assert desk.see("symphony", "available", 4000) is Kind.DECAY
 
 
+def test_who_wakes_to_say_something_as_we_write_is_not_taken_for_what_we_wrote() -> None:
+    """BlackBerry tells at once that they are awake, what they said, and our write: the first is not that write."""
+    desk = Desk("bems", "symphony")
+    desk.start(bems="available", symphony="available")
+    desk.see("symphony", "busy", 10)
+    desk.write("bems", 10)
+    desk.see("bems", "busy", 11)
+    desk.see("bems", "busy+idle", 400)
+    desk.see("symphony", "dnd", 900)
+    desk.begin("bems", 900)
+    assert [desk.see("bems", status, 901) for status in ("busy", "available", "busy")] == [
+        Kind.ECHO,
+        Kind.OWN,
+        Kind.ECHO,
+    ]
+    assert (desk.composed(902).domain, desk.status(902)) == ("bems", "available")
+    desk.accept("bems", 902)
+    assert desk.writing(903)["bems"] == "available", "what ours overruled is put back"
+
+
+def test_who_is_awake_once_our_write_is_done_shows_that_write() -> None:
+    desk = Desk("bems", "symphony")
+    desk.start(bems="available", symphony="available")
+    desk.see("symphony", "busy", 10)
+    desk.write("bems", 10)
+    desk.see("bems", "busy", 11)
+    desk.see("bems", "busy+idle", 400)
+    desk.see("symphony", "dnd", 900)
+    desk.write("bems", 900)
+    assert desk.see("bems", "busy", 901) is Kind.ECHO
+    assert desk.entry("bems").publication is not None
+    assert desk.entry("bems").publication.confirmed_at == 901  # type: ignore[union-attr]
+
+
 def test_a_client_that_rests_after_it_came_back_is_still_known_to_have_been_gone() -> None:
     desk = Desk("symphony", "skype")
     desk.start(symphony="available", skype="available")

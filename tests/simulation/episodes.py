@@ -257,7 +257,7 @@ class Episode:
         """Say one there; returns it, and whether it is seen, or hidden by something of higher rank."""
         desk = self.world.desks[name]
         words = list(desk.words)
-        hidden = self._like_ours(person, name)
+        hidden = self._like_ours(person, name) | self._like_waking(person, name)
         legal = [
             n for n, w in enumerate(words) if desk.words[w] not in hidden and not desk.is_hidden(person, desk.words[w])
         ]
@@ -279,6 +279,14 @@ class Episode:
         waits = desk.leased and bool(ours) and "clear" not in ours[-1].word
         late = [status for at, status in meant if waits and at > since]
         return {AWAY, *late, *(status for _, status in meant[-1:])} if ours else set()
+
+    def _like_waking(self, person: str, name: str) -> set[Status]:
+        """What looks like the end of rest: where away is shown, which may be rest, what they had said before it."""
+        desk = self.world.desks[name]
+        if desk.leased or desk.shown(person).awake != AWAY:
+            return set()
+        said = [w.status for w in self.world.facts.said if (w.person, w.desk) == (person, name) and w.status != AWAY]
+        return {*said[-1:], *({AVAILABLE} if desk.signs_in_with_a_word else ())}
 
     # silence
 
