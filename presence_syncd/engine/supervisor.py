@@ -28,7 +28,7 @@ NOWHERE = "none"
 """The label of an end that no service in particular has to do with."""
 LEAVE = 9.0
 """Seconds a child's farewell may take at most."""
-LEAVING, TURN = 500, 20.0
+LEAVING, TURN = 500, 80.0
 """Farewells at a time, and seconds one waits for its turn at most: of thousands at once all would be cut short."""
 GONE = TURN + LEAVE
 """Seconds until the last child is gone at the latest."""

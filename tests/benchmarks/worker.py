@@ -94,7 +94,7 @@ def allow_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, max(FILES, most)))
     except (ValueError, PermissionError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-        print(f"at most {most} files may be open: measure no more than {most // 3} accounts", file=sys.stderr)
+        print(f"at most {most} files may be open: measure no more than {(most - 200) // 2} accounts", file=sys.stderr)
 
 
 def main() -> None:
