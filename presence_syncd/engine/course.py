@@ -79,7 +79,7 @@ class Course:
         self._tasks = None
         self._rouse()
         self._link.driver.beginners.leave(self._come)
-        self._give_turn_back()
+        self.has_begun()
         self._link.driver.polls.forget(self._link)
         self._close()
 
@@ -101,6 +101,12 @@ class Course:
             self._link.line.close()
         self.answered(error)
 
+    def has_begun(self) -> None:
+        """Let the next in line begin: it sleeps, is over, or has a WebSocket, over which it waits without sleeping."""
+        if self._has_turn:
+            self._has_turn = False
+            self._link.driver.beginners.give_back()
+
     def _begin(self) -> None:
         """Begin a flow when it is its turn."""
         if self._link.driver.beginners.take(self._come, vip=self._link.link.vip):
@@ -109,11 +115,6 @@ class Course:
     def _come(self) -> None:
         self._has_turn = True
         self._wake(None)
-
-    def _give_turn_back(self) -> None:
-        if self._has_turn:
-            self._has_turn = False
-            self._link.driver.beginners.give_back()
 
     def _new_run(self) -> Run:
         link = self._link
@@ -137,10 +138,11 @@ class Course:
         self._go_on(came=True)
 
     def _time_is_up(self) -> None:
-        if self._run.poll is None:
+        poll = self._run.poll
+        if poll is None:
             self._go_on(came=False)
         else:
-            self._link.driver.polls.time_is_up(self._link, self._run.poll)
+            self.hang_up(self._link.driver.transport.unanswered(poll.started_at))
 
     def _go_on(self, *, came: bool) -> None:
         """Go on after a wait, or a rest."""
@@ -172,7 +174,7 @@ class Course:
             self._flow = None  # it was closed
             raise
         finally:
-            self._give_turn_back()
+            self.has_begun()
             if self._tasks is None:
                 self._close()
         if wait is not None:

@@ -295,7 +295,10 @@ class Driver:
         match step:
             case Open():
                 await self.budget.take(run.urgency, vip=run.holder.vip)
-                return await run.socket.open(step)
+                opened = await run.socket.open(step)
+                if run.sleeper is not None:
+                    run.sleeper.has_begun()
+                return opened
             case Send(text):
                 return await run.socket.send(text)
             case Receive(timeout):

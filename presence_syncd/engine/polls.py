@@ -60,10 +60,6 @@ class Polls:
         if waiting is not None:
             waiting.hang_up(copy(error))  # each flow raises its own
 
-    def time_is_up(self, place: Place, poll: Poll) -> None:
-        """Give up one that was not answered in time."""
-        self.hang_up(place, self._transport.unanswered(poll.started_at))
-
     def forget(self, place: Place) -> None:
         """Have done with the one that was out."""
         self._out.pop(place, None)

@@ -85,6 +85,10 @@ class Sleeper(Protocol):
         """Give up the poll, and wake to the error."""
         ...
 
+    def has_begun(self) -> None:
+        """Take note that the flow has a WebSocket, over which it will wait in a task of its own."""
+        ...
+
 
 class Waiter(Protocol):
     """Who backs off after a refusal, and may be told that it is over."""

@@ -17,6 +17,7 @@ from presence_syncd.boxes import PEOPLE
 from presence_syncd.config import Config
 from presence_syncd.core.values import replace
 from presence_syncd.daemon import Daemon
+from presence_syncd.engine import driver
 from presence_syncd.engine.place import Placed
 from presence_syncd.tenant import Tenant
 from tests.endtoend.office import until
@@ -99,3 +100,11 @@ async def test_accounts_that_die_again_and_again_leak_no_connection(tmp_path: Pa
         assert after <= before + 6  # pools may hold some more; each death opens and closes about ten
         made.boxes["symphony"].act("alice", "BUSY")
         await until(lambda: made.boxes["skype"].shows("alice") == "Busy")
+
+
+async def test_who_follows_over_a_websocket_lets_the_next_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "BEGINNERS", 1)
+    async with ring(tmp_path) as (_, _, daemon):
+        await until(lambda: all(each.beginners._free == 1 for each in daemon.drivers.values()))
