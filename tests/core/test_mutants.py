@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,11 +11,22 @@ import pytest
 from presence_syncd.connectors.symphony import wire as symphony
 from presence_syncd.core.change import of_status, of_word
 from presence_syncd.core.decision import Reason
-from presence_syncd.core.entry import Entry, Kind, Publication, Word
-from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, DND, OFF_WORK, OFFLINE, Availability, Status, status
+from presence_syncd.core.entry import IN_SIGHT, Entry, Kind, Observation, Publication, Word, without_fade
+from presence_syncd.core.presence import (
+    AVAILABLE,
+    AWAY,
+    BUSY,
+    DND,
+    OFF_WORK,
+    OFFLINE,
+    Activity,
+    Availability,
+    Status,
+    status,
+)
 from presence_syncd.core.publication import begin, freeze, leave
 from presence_syncd.core.reconcile import BLIND
-from presence_syncd.core.revealed import passing
+from presence_syncd.core.revealed import _is_chosen, _would_show, is_seen_to_be_over, passing
 from presence_syncd.core.setback import not_ahead
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Rules, View
@@ -398,3 +410,46 @@ def test_a_view_is_read_as_it_was_written_after_each_step_of_a_write() -> None:
     ):
         step()
         assert msgspec.json.decode(msgspec.json.encode(desk.view), type=View) == desk.view
+
+
+def test_the_word_as_it_was_said_knows_nothing_of_who_was_gone() -> None:
+    faded = Word(AVAILABLE, 1.0, faded=AWAY, faded_at=2.0, gone=True)
+    assert without_fade(faded) == Word(AVAILABLE, 1.0)
+
+
+def test_what_was_not_accepted_yet_is_in_sight_by_nothing_that_was_read_later() -> None:
+    ours = Publication("Away", AWAY, at=0.0, visible_by=60.0, expires_at=300.0)
+    assert _is_chosen(Entry(shown_from=IN_SIGHT - 0.1), AVAILABLE, ours)
+    assert not _is_chosen(Entry(shown_from=IN_SIGHT), AVAILABLE, ours)
+
+
+@pytest.mark.parametrize(
+    ("change", "would_show"),
+    [
+        ({}, True),
+        ({"expires_at": None}, False),
+        ({"confirmed_at": None}, False),
+        ({"status": AWAY}, False),
+        ({"word": "busy"}, False),
+    ],
+)
+def test_a_call_would_show_over_a_session_that_is_available_and_was_seen(
+    change: dict[str, Any], would_show: bool
+) -> None:
+    ours = Publication("available", AVAILABLE, at=0.0, visible_by=60.0, confirmed_at=5.0, expires_at=300.0)
+    vocabulary = Vocabulary(reads={}, words={}, echoes={}, top=frozenset({"busy"}))
+    call = Status(Availability.BUSY, Activity.CALL)
+    assert _would_show(call, replace(ours, **change), vocabulary) is would_show
+    assert not _would_show(BUSY, ours, vocabulary)
+    assert not _would_show(AVAILABLE, ours, vocabulary)
+
+
+@pytest.mark.parametrize(("taken_back", "expires_at"), [(True, None), (False, 300.0)])
+def test_what_is_no_lease_or_was_not_taken_back_is_not_over_because_nobody_shows(
+    taken_back: bool, expires_at: float | None
+) -> None:
+    ours = Publication(
+        "away", AWAY, at=0.0, visible_by=60.0, confirmed_at=5.0, taken_back=taken_back, expires_at=expires_at
+    )
+    nobody = Observation(OFFLINE, "offline", 10.0, 10.0)
+    assert not is_seen_to_be_over(ours, nobody, Vocabulary(reads={}, words={}, echoes={}))
