@@ -11,7 +11,10 @@ import pytest
 import structlog
 
 from presence_syncd import logs
+from presence_syncd.connectors.connector import Token
 from presence_syncd.connectors.fields import Secret
+from presence_syncd.connectors.flow import Request
+from presence_syncd.core.decision import Reason
 
 CANARY = "canary-4711"
 
@@ -79,3 +82,29 @@ def test_what_is_below_the_level_is_not_written_but_told_to_taps() -> None:
     logs.get().error("later")
     assert [event["event"] for event in told] == ["something"]
     assert told[0]["token"] == "***"
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("ü", "ü"),
+        ("half \ud83d", "half \ud83d"),
+        (True, True),
+        (None, None),
+        (2.5, 2.5),
+        (["a", 1], ["a", 1]),
+        ({"a": {"b": 1}}, {"a": {"b": 1}}),
+        (Reason.CHANGE, "change"),
+        ({1: "a"}, {"1": "a"}),
+    ],
+)
+def test_a_value_is_read_back_as_it_was(value: Any, read: Any) -> None:
+    assert json.loads(_written("json", value=value))["value"] == read
+
+
+def test_what_is_no_plain_value_says_itself_what_may_be_seen() -> None:
+    request = Request("GET", "https://host/", "ask", headers={"x-key": CANARY})
+    token = Token((("x-key", CANARY),))
+    text = _written("json", request=request, token_of=token)
+    assert "https://host/" in text
+    assert CANARY not in text

@@ -6,6 +6,7 @@ The one rule: a turn that is given back goes to whoever stood in line longest, t
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 
 
@@ -16,7 +17,7 @@ class Turns:
 
     def __init__(self, most: int) -> None:
         self._free = most
-        self._lines: tuple[dict[Callable[[], None], None], ...] = ({}, {})
+        self._lines: tuple[OrderedDict[Callable[[], None], None], ...] = (OrderedDict(), OrderedDict())
 
     def take(self, call: Callable[[], None], *, vip: bool) -> bool:
         """Take a turn; if there is none, `call` is called once it has come, and it is taken. Whether it was there."""
@@ -29,8 +30,8 @@ class Turns:
     def give_back(self) -> None:
         """Give a turn back, to the next in line."""
         for line in self._lines:
-            for call in line:
-                del line[call]
+            if line:
+                call, _ = line.popitem(last=False)  # a plain dict would look past all who went before
                 return call()
         self._free += 1
         return None
