@@ -24,6 +24,7 @@ from presence_syncd import collector, logs
 from presence_syncd.config import AccountSettings, Config, Policy
 from presence_syncd.connectors import REGISTRY
 from presence_syncd.daemon import Daemon
+from presence_syncd.engine.account import Account
 from presence_syncd.engine.place import Placed
 from presence_syncd.process import tune
 from presence_syncd.store.sqlite import SqliteStore
@@ -141,16 +142,22 @@ async def until(true: Callable[[], bool], seconds: float = 300.0, every: float =
 async def live(daemon: Daemon) -> float:
     """Wait until everybody was read everywhere, and what is to be written is; returns the seconds."""
 
+    waiting = list(daemon.tasks.values())
+
     def done() -> bool:
-        return all(
-            entry.live_at is not None
-            for account in daemon.tasks.values()
-            for entry in account.board.view.entries.values()
-        ) and all(link.board.view.entries["teams"].publication is not None for link in links_to(daemon, "teams"))
+        while waiting and _is_live(waiting[-1]):  # who is live stays so: to look at all each time would be the cost
+            waiting.pop()
+        return not waiting
 
     return await until(done, PATIENCE, every=0.1) + await until(
         lambda: not any(x.writing for x in links_to(daemon, "teams"))
     )
+
+
+def _is_live(account: Account) -> bool:
+    entries = account.board.view.entries
+    is_written = "teams" not in entries or entries["teams"].publication is not None
+    return is_written and all(entry.live_at is not None for entry in entries.values())
 
 
 def resident() -> int:
