@@ -181,6 +181,8 @@ def _shown_or_not(case: _Case, published: Publication) -> Decision:
     shown, at = case.entry.shown, published.refresh_at
     if _is_lost(case, published) or _is_gone_since(case, published):
         return _change(case, Reason.REWRITE) if _may_claim(case) else _faded(case)
+    if _is_answered_otherwise(case, published) and _is_news(case, published):  # what stood in its way may have gone
+        return _write_again(case, published) if _may_claim(case) else _faded(case)
     if shown is None or case.sink.vocabulary.is_echo(published.written, shown) or shown == published.returned:
         return Decision(Reason.ABSENT if shown and shown.is_absent else Reason.IN_SYNC, requeue_at=at)
     if shown.is_absent:
@@ -192,6 +194,13 @@ def _shown_or_not(case: _Case, published: Publication) -> Decision:
     if published.rewrites < 1 or _is_news(case, published):  # news may end what hides ours
         return _write_again(case, published) if _may_claim(case) else _faded(case)
     return Decision(Reason.SHADOWED, requeue_at=at)
+
+
+def _is_answered_otherwise(case: _Case, published: Publication) -> bool:
+    """Whether what shows is what the service answered to our write, instead of doing it."""
+    shown = case.entry.shown
+    is_right = shown is None or shown.is_absent or case.sink.vocabulary.is_echo(published.written, shown)
+    return shown == published.returned and not is_right
 
 
 def _is_lost(case: _Case, published: Publication) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from presence_syncd.core.decision import Reason, Sink
 from presence_syncd.core.entry import Entry, Kind
 from presence_syncd.core.presence import AWAY
@@ -794,3 +796,32 @@ def test_what_our_lease_has_faded_to_is_not_taken_for_what_is_to_be_shown() -> N
     assert desk.see("session", "away", 620) is Kind.DECAY
     desk.see("symphony", "away+ooo", 700)
     assert desk.writing(701)["session"] == "Away/Away"
+
+
+@pytest.mark.parametrize("answer", ["brb", "dnd"])
+def test_a_new_word_is_written_also_where_the_service_answered_the_same_with_another(answer: str) -> None:
+    """Symphony lets a soft write wait for who is not there, and answers with what shows; they may have come since."""
+    desk = Desk("symphony", "skype")
+    desk.start(symphony=answer, skype="available")
+    desk.see("skype", "busy", 100)
+    desk.begin("symphony", 100)
+    desk.accept("symphony", 100, answer)
+    desk.see("symphony", answer, 101)
+    assert desk.why("symphony", 200) is Reason.IN_SYNC
+    desk.see("skype", "busy/meeting", 300)
+    desk.see("skype", "busy", 301)
+    assert desk.why("symphony", 302) is Reason.CHANGE
+    desk.write("symphony", 302)
+    assert desk.why("symphony", 500) is not Reason.CHANGE
+
+
+def test_a_new_word_is_not_written_again_where_the_service_answered_that_nobody_is_there() -> None:
+    desk = Desk("symphony", "skype")
+    desk.start(symphony="offline", skype="available")
+    desk.see("skype", "busy", 100)
+    desk.begin("symphony", 100)
+    desk.accept("symphony", 100, "offline")
+    desk.see("symphony", "offline", 101)
+    desk.see("skype", "busy/meeting", 300)
+    desk.see("skype", "busy", 301)
+    assert desk.why("symphony", 302) is Reason.ABSENT
