@@ -1,4 +1,4 @@
-"""Transport: the one module that speaks HTTP, over httpx. Library errors become ours here.
+"""Transport: requests go over httpx, long polls that nobody waits for over lines. Library errors become ours here.
 
 The one rule: one `SSLContext` per trust setting, shared; no redirects, no environment, every body and wait bounded.
 """
