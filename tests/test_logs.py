@@ -106,5 +106,6 @@ def test_what_is_no_plain_value_says_itself_what_may_be_seen() -> None:
     request = Request("GET", "https://host/", "ask", headers={"x-key": CANARY})
     token = Token((("x-key", CANARY),))
     text = _written("json", request=request, token_of=token)
+    assert text.count('"account":"ann"') == _written("json").count('"account":"ann"') == 1, "lines look alike"
     assert "https://host/" in text
     assert CANARY not in text

@@ -125,7 +125,7 @@ def test_trouble_with_the_state_file_is_logged_at_both_ends(tmp_path: Path) -> N
         async with office(tmp_path) as here:
             process._tell_store(logs.get(), "disk full")
             process._tell_store(logs.get(), "")
-            assert '"said": "disk full", "event": "state is not kept", "level": "error"' in here.log.getvalue()
-            assert '"event": "state is kept again", "level": "info"' in here.log.getvalue()
+            assert '"said":"disk full","event":"state is not kept","level":"error"' in here.log.getvalue()
+            assert '"event":"state is kept again","level":"info"' in here.log.getvalue()
 
     run_in_virtual_time(main)
