@@ -243,6 +243,17 @@ def expect(reply: Reply, *statuses: int) -> Reply:
     raise RemoteProtocolError(f"{said} is not an answer this request has")
 
 
+def without_words(reply: Reply) -> Reply:
+    """Return the reply to a request that is answered with nothing but its status; JSON besides does no harm.
+
+    Anything else was said by something between, a portal's page as a rule, and nothing was done. Raises
+    RemoteProtocolError.
+    """
+    if reply.body.strip():
+        reply.json()
+    return reply
+
+
 def retry_after(reply: Reply) -> float | None:
     """Seconds the service asks to wait: whole, decimal or a date; between 1 and 300; None if not said or not legible.
 

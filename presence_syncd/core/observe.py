@@ -31,6 +31,7 @@ from presence_syncd.core.revealed import (
     is_what_was_left,
     lies_beneath,
     may_be_from_before,
+    may_cause,
     passing,
     says,
     stays_without_us,
@@ -90,7 +91,7 @@ def _kind(entry: Entry, seen: Observation, planned: str | None, vocabulary: Voca
     if _is_old_value(entry, seen):
         return Kind.STALE
     status, ours = seen.status, entry.publications(seen.at)
-    may_show = [p for p in ours if entry.may_cause(p, seen.at)]
+    may_show = [p for p in ours if may_cause(p, entry, seen, vocabulary)]
     if any(_says(p, status, vocabulary, seen.at) for p in may_show):
         return Kind.ECHO
     if planned is not None and vocabulary.is_echo(planned, status):
@@ -216,7 +217,7 @@ def _is_mine(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary
     return any(
         _says(p, seen.status, vocabulary, seen.at) or vocabulary.is_faded_echo(p.written, seen.status)
         for p in entry.publications(seen.at)
-        if entry.may_cause(p, seen.at) and not p.restores
+        if may_cause(p, entry, seen, vocabulary) and not p.restores
     )
 
 

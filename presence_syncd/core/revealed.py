@@ -23,6 +23,23 @@ def is_by_signing_in(entry: Entry, seen: Observation) -> bool:
     return seen.by_signing_in or (seen.status == entry.foretold and seen.at < entry.foretold_until)
 
 
+def may_cause(publication: Publication, entry: Entry, seen: Observation, vocabulary: Vocabulary) -> bool:
+    """Whether it can show because of a publication, which may have been accepted by mistake and never done."""
+    return entry.may_cause(publication, seen.at) and not _was_never_done(publication, entry, vocabulary)
+
+
+def _was_never_done(publication: Publication, entry: Entry, vocabulary: Vocabulary) -> bool:
+    """Whether a word that nothing outranks was accepted, and something else read of who is there when it had to show.
+
+    A lease tells by its end.
+    """
+    if publication.written not in vocabulary.top or publication.accepted_at is None:
+        return False
+    is_unseen = publication.confirmed_at is None and publication.expires_at is None
+    is_there = entry.shown is not None and not entry.shown.is_absent
+    return is_unseen and is_there and entry.shown_from >= publication.gone_by
+
+
 def is_revealed(publication: Publication, entry: Entry, seen: Observation, vocabulary: Vocabulary) -> bool:
     """Whether it is what lay under a write of ours that is not visible yet, was taken back, or has lapsed.
 

@@ -55,8 +55,9 @@ class Vocabulary(Value, frozen=True):
         return any(self.is_fade(status, shown) for status in self.echoes.get(word, frozenset()))
 
     def beside(self, other: Vocabulary) -> Vocabulary:
-        """The same words, with the echoes and fades of another door to the same presence."""
-        return replace(self, echoes={**other.echoes, **self.echoes}, fades=self.fades | other.fades)
+        """The same words, with what is known of another door to the same presence: echoes, fades, what is on top."""
+        echoes = {**other.echoes, **self.echoes}
+        return replace(self, echoes=echoes, fades=self.fades | other.fades, top=self.top | other.top)
 
     def override(self, mapping: Mapping[str, str]) -> Vocabulary:
         """Replace words: status as text -> word. Raises ValueError for an unknown status or a word nobody can write."""

@@ -12,7 +12,7 @@ from presence_syncd.core.proof import is_proven
 from presence_syncd.core.publication import leave
 from presence_syncd.core.reconcile import BLIND
 from presence_syncd.core.view import Compose, Direction, Rules
-from tests.core.desk import VISIBLE_WITHIN, Desk
+from tests.core.desk import VISIBLE_WITHIN, VOCABULARIES, Desk
 
 
 def test_the_order_of_the_first_readings_does_not_matter() -> None:
@@ -74,6 +74,62 @@ def test_a_failed_write_that_nothing_followed_hides_no_word_for_ever() -> None:
     assert desk.see("skype", "busy", 10 + VISIBLE_WITHIN + 20) is Kind.OWN
     assert not desk.entry("skype").mine
     assert desk.publication("skype").overridden
+
+
+def accepted(word: str) -> Desk:
+    """A desk whose Skype said yes to a word at second 10, and showed nothing of it in time."""
+    desk = Desk("skype", "symphony")
+    desk.start(skype="available", symphony="available")
+    desk.pin(word, until=30)
+    desk.write("skype", 10)
+    desk.see("skype", "away", 10 + VISIBLE_WITHIN - 1)
+    return desk
+
+
+def test_do_not_disturb_that_was_accepted_and_never_done_hides_no_word_for_ever() -> None:
+    desk = accepted("dnd")
+    early = desk.view
+    assert desk.see("skype", "dnd", 2000) is Kind.ECHO, "it may have come between the readings"
+    desk.view = early
+    desk.see("skype", "away", 10 + VISIBLE_WITHIN)
+    assert desk.see("skype", "dnd", 2000) is Kind.OWN
+    assert not desk.entry("skype").mine
+    assert desk.status(2000) == "dnd"
+
+
+def test_what_a_call_may_hide_is_not_taken_for_never_done() -> None:
+    desk = accepted("busy")
+    desk.see("skype", "away", 10 + VISIBLE_WITHIN)
+    assert desk.see("skype", "busy", 2000) is Kind.ECHO
+
+
+def test_where_nobody_is_seen_do_not_disturb_may_wait_for_them() -> None:
+    desk = accepted("dnd")
+    desk.see("skype", "offline", 10 + VISIBLE_WITHIN)
+    assert desk.see("skype", "dnd", 2000) is Kind.ECHO
+
+
+def test_do_not_disturb_that_was_seen_once_may_show_again() -> None:
+    desk = accepted("dnd")
+    desk.see("skype", "dnd", 10 + VISIBLE_WITHIN)
+    assert desk.see("skype", "dnd+idle", 100) is Kind.DECAY
+    assert desk.see("skype", "dnd", 2000) is Kind.ECHO
+
+
+def test_a_choice_under_a_lease_may_show_as_long_as_the_lease_lasts() -> None:
+    """In Teams it shows only while a session is there."""
+    desk = Desk("teams", "symphony")
+    desk.start(teams="available", symphony="available")
+    desk.pin("dnd", until=30)
+    desk.write("teams", 10, refresh_in=2000, expires_in=3000)
+    desk.see("teams", "away", 10 + VISIBLE_WITHIN)
+    assert desk.see("teams", "dnd", 2000) is Kind.ECHO
+
+
+def test_what_nothing_outranks_is_known_to_the_other_door_too() -> None:
+    word = VOCABULARIES["skype"].top
+    assert word
+    assert VOCABULARIES["bems"].beside(VOCABULARIES["skype"]).top == word
 
 
 def test_a_write_that_was_noted_before_a_crash_may_have_come_however_late_it_is_seen() -> None:

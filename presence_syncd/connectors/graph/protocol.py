@@ -19,7 +19,16 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 
 from presence_syncd.connectors.connector import Link, Publish, Published, Service, Token, Traits
-from presence_syncd.connectors.flow import Flow, Remember, Reply, Request, chunks, expect, json_body
+from presence_syncd.connectors.flow import (
+    Flow,
+    Remember,
+    Reply,
+    Request,
+    chunks,
+    expect,
+    json_body,
+    without_words,
+)
 from presence_syncd.connectors.graph import auth, wire
 from presence_syncd.connectors.graph.batch import SIZE, batch
 from presence_syncd.connectors.graph.reading import newest
@@ -227,7 +236,7 @@ class GraphLink(Link):
         url = f"{self.tenant.graph_root}/users/{self.key}/presence/{action}"
         reply = yield Request("POST", url, action, headers=_headers(), body=json_body(body), realm=REALM, batch=True)
         self.seen, self.wrote_at = None, reply.at
-        _accepted(reply, *also)
+        without_words(_accepted(reply, *also))
 
     def _remember(self, key: str, value: str) -> Flow[None]:
         if self.memory.get(key, "") != value:

@@ -81,7 +81,10 @@ FADES: frozenset[Fade] = frozenset(
 )
 """What the server makes of a state by itself when no activity is reported (reportMyActivity)."""
 
-VOCABULARY = Vocabulary(reads=READS, words=WORDS, echoes=ECHOES, fades=FADES)
+TOP = frozenset({Preferred.DO_NOT_DISTURB.value})
+"""The word that nothing outranks, no call and no other client. Inferred: no page ranks them, Lync's clients do."""
+
+VOCABULARY = Vocabulary(reads=READS, words=WORDS, echoes=ECHOES, fades=FADES, top=TOP)
 
 
 def status_of(availability: str) -> Status:

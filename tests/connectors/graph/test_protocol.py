@@ -37,6 +37,12 @@ def test_a_session_is_set_with_our_client_id_and_a_duration() -> None:
     assert driven.value == Published(expires_in=3600.0, refresh_in=2520.0)
 
 
+def test_a_page_of_something_between_is_no_yes() -> None:
+    """It would be taken for a session that lasts for an hour."""
+    driven = hand(link_of().publish(Publish("Busy/InACall")), answer(200, "<html>"))
+    assert isinstance(driven.error, RemoteProtocolError)
+
+
 def test_every_request_has_an_id_of_its_own() -> None:
     link = link_of(preferred=True)
     requests = hand(link.publish(Publish("Busy/Busy", note="x"))).requests

@@ -172,6 +172,17 @@ def test_what_the_application_does_not_offer_is_not_asked_for() -> None:
     assert one.blind
 
 
+def test_a_page_of_something_between_is_no_yes_to_a_presence_or_a_note() -> None:
+    """It would be taken for written, though the server has never heard of it."""
+    page = Reply(200, (("content-type", "text/html"),), b"<html>sign in to the guest network</html>")
+    one = session(presence="/a/1/presence", note="/a/1/note")
+    for flow in (write_presence(one, "Busy"), write_presence(one, None), write_note(one, "x")):
+        with pytest.raises(RemoteProtocolError):
+            finish(flow, page)
+    for flow in (write_presence(one, "Busy"), write_note(one, "x")):
+        finish(flow, Reply(204))
+
+
 def test_back_offs_double_to_their_longest_and_guards_forget() -> None:
     assert [doubled((5.0, 300.0), n) for n in (0, 1, 5, 6, 100)] == [5, 10, 160, 300, 300]
     guard = Guard(2, 10)

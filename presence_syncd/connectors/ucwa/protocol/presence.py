@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from presence_syncd.connectors.flow import Flow, Reply, Request
+from presence_syncd.connectors.flow import Flow, Reply, Request, without_words
 from presence_syncd.connectors.ucwa.protocol.application import command
 from presence_syncd.connectors.ucwa.protocol.batch import read_batch, write_batch
 from presence_syncd.connectors.ucwa.protocol.problem import NotAvailable, check
@@ -106,7 +106,7 @@ def write_presence(session: Session, word: str | None) -> Flow[None]:
         raise NotAvailable("the application is not available")
     values: dict[str, object] | None = None if word is None else {"availability": word}
     reply: Reply = yield command(session, "POST", session.links["presence"], "publish", values)
-    check(reply)
+    without_words(check(reply))
 
 
 def write_note(session: Session, note: str) -> Flow[None]:
@@ -115,7 +115,7 @@ def write_note(session: Session, note: str) -> Flow[None]:
         reply: Reply = yield command(
             session, "POST", session.links["note"], "note", {"message": note} if note else None
         )
-        check(reply)
+        without_words(check(reply))
 
 
 def subscribe(session: Session, sip: str) -> Flow[None]:
