@@ -22,12 +22,16 @@ HIDDEN = frozenset(
 """Keys whose values never reach a log."""
 PLAIN = (str, int, float, type(None))
 """Values that hold nothing to be looked into."""
+_QUICK = frozenset({*PLAIN, bool})
+"""Their types, and no subclasses: nearly all there is."""
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 def hide(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Replace values that must not be seen by `***`."""
     for key, value in event.items():
+        if type(value) in _QUICK and not _is_hidden(key):
+            continue
         if key != "exc_info" and (seen := _visible(key, value)) is not value:
             event[key] = seen
     return event
@@ -107,7 +111,6 @@ def configure(level: str = "info", style: str = "json", stream: Any = None) -> N
     writer = structlog.WriteLogger(stream)  # for all: one each, of five in every account, was 1 KB of that
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             hide,
             _tell_taps,

@@ -66,8 +66,14 @@ def wanted(status: Status, rules: Rules) -> Status:
 
 def next_fade(view: View, rules: Rules, now: float) -> float | None:
     """When the next fade of a word has lasted long enough to count; None if none is waiting."""
-    faded = [entry.word for entry in view.entries.values() if entry.word and entry.word.faded]
-    return min((at for word in faded if (at := word.faded_at + rules.settle_fade) > now), default=None)
+    soonest = None
+    for entry in view.entries.values():
+        if (word := entry.word) is None or word.faded is None:
+            continue
+        at = word.faded_at + rules.settle_fade
+        if at > now and (soonest is None or at < soonest):
+            soonest = at
+    return soonest
 
 
 def _latest(words: dict[str, Word], _rules: Rules, _now: float) -> str:

@@ -53,10 +53,10 @@ class Carrier(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; its answer's body comes as it is read. Raises httpx's errors."""
-        if "upgrade" in request.headers or not _is_asyncio():
+        headers = [(name.decode("ascii"), value.decode("ascii")) for name, value in request.headers.raw]
+        if any(name.lower() == "upgrade" for name, _ in headers) or not _is_asyncio():
             return await self._others().handle_async_request(request)
         body = b"".join(request.stream) if isinstance(request.stream, httpx.ByteStream) else await request.aread()
-        headers = [(name.decode("ascii"), value.decode("ascii")) for name, value in request.headers.raw]
         with _TRANSLATED:
             answer = await self._sessions().request(
                 request.method,

@@ -24,6 +24,7 @@ from presence_syncd.core.presence import BUSY, Status
 from presence_syncd.core.view import Direction, Pin, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
 from presence_syncd.engine.board import Board
+from presence_syncd.store import sqlite
 from presence_syncd.store.sqlite import MIGRATIONS, SqliteStore, StoreError, _Batch
 from presence_syncd.store.store import Record
 
@@ -136,6 +137,36 @@ async def test_many_savers_share_few_commits(tmp_path: Path) -> None:
         print(f"500 savers, {store.commits} commits")
         assert store.commits <= 5
         assert len(await store.load()) == 500
+
+
+async def save_at_once(store: SqliteStore, count: int) -> None:
+    async with anyio.create_task_group() as tasks:
+        for number in range(count):
+            tasks.start_soon(store.save, f"a{number}", view_of(0.0))
+
+
+async def test_in_a_burst_who_comes_a_little_later_shares_the_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "GATHERING", 0.3)
+    async with opened(tmp_path / "s") as store:
+        await save_at_once(store, sqlite.MANY + 1)
+        before = store.commits
+        async with anyio.create_task_group() as tasks:
+            for number in range(5):
+                tasks.start_soon(store.save, f"b{number}", view_of(0.0))
+                for _ in range(5):
+                    await anyio.lowlevel.checkpoint()
+        assert store.commits == before + 1
+        assert len(await store.load()) == sqlite.MANY + 6
+
+
+async def test_without_a_burst_nobody_waits_for_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "GATHERING", 3600.0)
+    async with opened(tmp_path / "s") as store:
+        with anyio.fail_after(30):
+            for _ in range(3):
+                await save_at_once(store, sqlite.MANY)  # of whom the first has a commit of their own
 
 
 async def test_the_newest_view_wins(tmp_path: Path) -> None:
@@ -312,6 +343,7 @@ CHILD = """
 import random, sys, anyio
 from pathlib import Path
 from presence_syncd.core.view import View
+from presence_syncd.store import sqlite
 from presence_syncd.store.sqlite import SqliteStore
 
 async def main():

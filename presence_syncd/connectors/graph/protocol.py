@@ -16,6 +16,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import count
 
 from presence_syncd.connectors.connector import Link, Publish, Published, Service, Token, Traits
@@ -165,7 +166,7 @@ class GraphLink(Link):
         preferred, note = bool(self.memory.get("preferred")) and not overridden, self._is_note_ours()
         yield from self._clear_session()
         if preferred:
-            yield from self._write("clearUserPreferredPresence", {})
+            yield from self._write("clearUserPreferredPresence", b"{}")
         yield from self._remember("preferred", "")
         if note:
             yield from self._write("setStatusMessage", _message(""))
@@ -205,7 +206,7 @@ class GraphLink(Link):
     def _show_preferred(self, publish: Publish) -> Flow[None]:
         yield from self._remember("preferred", publish.word)
         body = {**_pair(publish.word), "expirationDuration": wire.iso_duration(self.tenant.expiration)}
-        yield from self._write("setUserPreferredPresence", body)
+        yield from self._write("setUserPreferredPresence", json_body(body))
         if self.tenant.hold_available:
             yield from self._set_session(wire.QUIET)
 
@@ -219,22 +220,21 @@ class GraphLink(Link):
         yield from self._write("setStatusMessage", _message(text))
 
     def _set_session(self, word: str) -> Flow[None]:
-        body = {"sessionId": self.tenant.client_id, **_pair(word)}
-        if self.tenant.api != "beta":
-            body["expirationDuration"] = wire.iso_duration(self.tenant.expiration)
-        yield from self._write("setPresence", body)
+        tenant = self.tenant
+        lasts = None if tenant.api == "beta" else tenant.expiration
+        yield from self._write("setPresence", _session(tenant.client_id, word, lasts))
 
     def _clear_session(self) -> Flow[None]:
         """End our session; that there is none (404) is as good."""
-        yield from self._write("clearPresence", {"sessionId": self.tenant.client_id}, 404)
+        yield from self._write("clearPresence", json_body({"sessionId": self.tenant.client_id}), 404)
 
     def _clear_preferred(self) -> Flow[None]:
-        yield from self._write("clearUserPreferredPresence", {})
+        yield from self._write("clearUserPreferredPresence", b"{}")
         yield from self._remember("preferred", "")
 
-    def _write(self, action: str, body: Mapping[str, object], *also: int) -> Flow[None]:
+    def _write(self, action: str, body: bytes, *also: int) -> Flow[None]:
         url = f"{self.tenant.graph_root}/users/{self.key}/presence/{action}"
-        reply = yield Request("POST", url, action, headers=_headers(), body=json_body(body), realm=REALM, batch=True)
+        reply = yield Request("POST", url, action, headers=_headers(), body=body, realm=REALM, batch=True)
         self.seen, self.wrote_at = None, reply.at
         without_words(_accepted(reply, *also))
 
@@ -276,8 +276,15 @@ def _pair(word: str) -> dict[str, str]:
     return {"availability": availability, "activity": activity}
 
 
-def _message(text: str) -> dict[str, object]:
-    return {"statusMessage": {"message": {"content": text, "contentType": "text"}}}
+@lru_cache(maxsize=256)
+def _session(client_id: str, word: str, lasts: float | None) -> bytes:
+    """What a session is set with, in seconds; the same for everybody, and written with every renewal."""
+    duration = {} if lasts is None else {"expirationDuration": wire.iso_duration(lasts)}
+    return json_body({"sessionId": client_id, **_pair(word), **duration})
+
+
+def _message(text: str) -> bytes:
+    return json_body({"statusMessage": {"message": {"content": text, "contentType": "text"}}})
 
 
 def _digest(note: str) -> str:
