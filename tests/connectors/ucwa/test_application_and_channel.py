@@ -140,6 +140,19 @@ async def test_a13_availability_that_is_never_granted_is_not_asked_for_without_e
         assert len(b.recorder.of("POST", "makeMeAvailable")) - before <= 3
 
 
+async def test_tries_to_become_available_that_do_not_come_through_are_not_counted_as_ended() -> None:
+    """Else who had said something while the network was away was not heard by the server for a quarter of an hour."""
+    async with started() as b:
+        lose_availability(b)
+        b.emulator.faults.add(Answer(503, path="makeMeAvailable", times=10))
+        for _ in range(10):
+            with pytest.raises(Unavailable, match="503"):
+                await b.publish("Busy")
+        await b.publish("Busy")
+        assert b.emulator.shown(SIP) == "Busy"
+
+
+
 async def test_a14_empty_answers_in_three_shapes_are_polled_again() -> None:
     async with started() as b:
         link = here(b)

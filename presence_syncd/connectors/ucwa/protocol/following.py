@@ -127,10 +127,14 @@ class Follower:
             yield from self.claim(session, session.shown, error)
 
     def claim(self, session: Session, word: str, error: ServiceError | None = None) -> Flow[None]:
-        """Leave lurker mode, at most three times in ten minutes. Raises Unavailable beyond."""
-        if not self.membership.claims.allow(self.membership.at):
+        """Leave lurker mode, at most three times in ten minutes. Raises Unavailable beyond.
+
+        What did not come through is no time the server has ended.
+        """
+        if self.membership.claims.is_spent(self.membership.at):
             raise Unavailable("the server ends our availability again and again", retry_after=300.0) from error
         yield from make_available(session, word, self.membership.service)
+        self.membership.claims.count(self.membership.at)
 
     def _outside(self, session: Session) -> Flow[None]:
         """Follow the own address like a contact's, and become available once something is shown."""

@@ -30,12 +30,20 @@ class Guard:
         self.limit, self.window = limit, window
         self._times: tuple[float, ...] = ()
 
+    def is_spent(self, at: float) -> bool:
+        """Whether there were enough."""
+        self._times = tuple(then for then in self._times if at - then < self.window)
+        return len(self._times) >= self.limit
+
+    def count(self, at: float) -> None:
+        """Count one more."""
+        self._times = (*self._times, at)
+
     def allow(self, at: float) -> bool:
         """Count one more, unless there were enough."""
-        self._times = tuple(then for then in self._times if at - then < self.window)
-        if len(self._times) >= self.limit:
+        if self.is_spent(at):
             return False
-        self._times = (*self._times, at)
+        self.count(at)
         return True
 
     def clear(self) -> None:
