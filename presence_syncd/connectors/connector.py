@@ -137,6 +137,13 @@ class Link:
         """Flows that run beside `watch`, under the same rules."""
         return ()
 
+    def rests(self, *, present: bool) -> float | None:  # for those who keep one
+        """Seconds for which the session needs nothing, as far as is known; None: `keep_alive` is to be run.
+
+        It is asked as often as every few seconds of thousands of people, who are not worth a flow each for that.
+        """
+        return None
+
     def keep_alive(self, *, present: bool) -> Flow[float]:
         """Do what keeps the session; `present` says if the person is proven there. Returns seconds until the next."""
         return float("inf")

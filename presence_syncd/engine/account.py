@@ -56,7 +56,7 @@ class Account:
         self._saving, self._clock, self._rng = saving, clock, rng
         self._writing = Writing(name, board, links, self._save, clock, rng, metrics, log)
         self._deciding = Deciding(
-            board, links, self._writing, self._save, self._keep_alive, self.blaming, clock, writer_order
+            board, links, self._writing, self._save, self._keep, self.blaming, clock, writer_order
         )
         self._saved_version = -1
         self.staying: frozenset[str] = frozenset()
@@ -139,6 +139,19 @@ class Account:
             shown = wanted(composed.status, self.board.rules) if composed else None
         return link.vocabulary.word_for(shown) if shown else None
 
+    def _keep(self, link: Placed, tasks: TaskGroup) -> None:
+        """Keep a link's session, whose time it is: in a task, unless there is nothing to be done yet."""
+        try:
+            rest = link.link.rests(present=self._is_present(link))
+        except Exception:
+            self.broke_in = link.service
+            raise
+        if rest is not None:
+            self._put_off(link, rest)
+            return
+        link.keep_at = None
+        tasks.start_soon(self.blaming, link, self._keep_alive)
+
     async def _keep_alive(self, link: Placed) -> None:
         """Let the link do what keeps its session, saying whether the person is proven to be there."""
         present = self._is_present(link)
@@ -149,9 +162,13 @@ class Account:
             link.log.debug("keep-alive failed", error=type(error).__name__)
             link.unkept += 1
             wait = error.retry_after or max(5.0, slower(link.unkept, self._rng))
-        if wait != float("inf"):
-            link.keep_at = self._clock.now() + wait
-            self._deciding.look_by(link.keep_at)
+        if (at := self._put_off(link, wait)) is not None:
+            self._deciding.look_by(at)
+
+    def _put_off(self, link: Placed, wait: float) -> float | None:
+        """Set when the link's session is to be kept next; None for never."""
+        link.keep_at = None if wait == float("inf") else self._clock.now() + wait
+        return link.keep_at
 
     def _is_present(self, link: Placed) -> bool:
         """Whether the person is proven to be there. Away needs no proof to be shown, but is none of activity either."""

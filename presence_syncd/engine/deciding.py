@@ -24,7 +24,7 @@ from presence_syncd.engine.writing import Writing
 
 
 class Deciding:
-    """The decisions of one account. `keep` keeps its view durably, `keep_alive` a link's session.
+    """The decisions of one account. `keep` keeps its view durably; `keep_alive` a link's session, in a task if need be.
 
     `blaming` does the work of a link, remembering in which service it was that a bug was met.
     """
@@ -35,7 +35,7 @@ class Deciding:
         links: Sequence[Placed],
         writing: Writing,
         keep: Callable[[], Awaitable[None]],
-        keep_alive: Callable[[Placed], Awaitable[None]],
+        keep_alive: Callable[[Placed, TaskGroup], None],
         blaming: Callable[..., Coroutine[Any, Any, None]],
         clock: Clock,
         writer_order: tuple[str, ...],
@@ -123,15 +123,10 @@ class Deciding:
         """Keep alive the links whose time it is, and set the alarm for the next one, or for `at`."""
         now = self._clock.now()
         for link in self._links:
-            self._keep_if_due(link, now, tasks)
+            if link.keep_at is not None and now >= link.keep_at:
+                self._keep_alive(link, tasks)
         soonest = min((link.keep_at for link in self._links if link.keep_at is not None), default=NEVER)
         self._clock.set(self._alarm, soonest if at is None else min(at, soonest))
-
-    def _keep_if_due(self, link: Placed, now: float, tasks: TaskGroup) -> None:
-        """Start to keep a link's session alive if it is time. A task that sleeps until then would be 4 KB a link."""
-        if link.keep_at is not None and now >= link.keep_at:
-            link.keep_at = None
-            tasks.start_soon(self._blaming, link, self._keep_alive)
 
     def _decide(self) -> tuple[float | None, list[Placed]]:
         """Decide for every link whose domain is not being written.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import anyio
@@ -168,15 +169,22 @@ async def test_what_an_operator_held_back_is_nobodys_delay(order: str) -> None:
 # what breaks, and where
 
 
-async def test_a_bug_is_laid_to_the_service_in_which_it_was_met() -> None:
-    class Broken(DeskLink):
-        def keep_alive(self, *, present: bool) -> Flow[float]:
-            raise ZeroDivisionError
-            yield
+class _BrokenKeeper(DeskLink):
+    def keep_alive(self, *, present: bool) -> Flow[float]:
+        raise ZeroDivisionError
+        yield
 
+
+class _BrokenRester(DeskLink):
+    def rests(self, *, present: bool) -> float | None:
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("broken", [_BrokenKeeper, _BrokenRester])
+async def test_a_bug_is_laid_to_the_service_in_which_it_was_met(broken: type[DeskLink]) -> None:
     class BrokenService(DeskService):
         def link(self, account: str, settings: Any, memory: Any) -> DeskLink:
-            return Broken(self, account, settings, memory)
+            return broken(self, account, settings, memory)
 
     async with engine(_desks()) as running:
         services = [DeskService("left"), BrokenService("right")]
@@ -203,3 +211,46 @@ async def test_how_long_a_link_is_behind_is_known_and_ends_with_it() -> None:
         desks["right"].faults.clear()
         await anyio.sleep(100)
         assert account.links[2].behind_since is None
+
+
+class _Resting(DeskLink):
+    """One whose session needs nothing yet, and then is kept."""
+
+    def __init__(self, *made: Any) -> None:
+        super().__init__(*made)
+        self.rest: float | None = 7.0
+        self.asked_at: list[float] = []
+        self.kept_at: list[float] = []
+
+    def rests(self, *, present: bool) -> float | None:
+        self.asked_at.append(anyio.current_time())
+        return self.rest
+
+    def keep_alive(self, *, present: bool) -> Flow[float]:
+        self.kept_at.append(anyio.current_time())
+        return 60.0
+        yield
+
+
+async def test_a_session_that_needs_nothing_is_looked_at_when_it_said_and_kept_once_it_needs_it() -> None:
+    class RestingService(DeskService):
+        def link(self, account: str, settings: Any, memory: Any) -> DeskLink:
+            return _Resting(self, account, settings, memory)
+
+    async with engine(_desks()) as running:
+        account = running.account("ann", [running.driver(RestingService("left"))])
+        running.tasks.start_soon(account.run)
+        (placed,) = account.links
+        link = placed.link
+        assert isinstance(link, _Resting)
+        await anyio.sleep(30)
+        assert [b - a for a, b in pairwise(link.asked_at)] == pytest.approx([7.0] * 4, abs=0.1)
+        assert link.kept_at == []
+        link.rest = None
+        await anyio.sleep(130)
+        assert [b - a for a, b in pairwise(link.kept_at)] == pytest.approx([60.0] * 2, abs=0.1)
+        link.rest = float("inf")
+        before = len(link.asked_at)
+        await anyio.sleep(600)
+        assert len(link.asked_at) == before + 1
+        assert placed.keep_at is None

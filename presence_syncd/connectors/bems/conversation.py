@@ -214,11 +214,20 @@ class Conversation(Following):
         yield from self._begin()
         yield from self._settle_in()
 
+    def rests(self) -> float | None:
+        """Seconds until it is worth looking for a session again; None if there is one, or can be."""
+        if self.session.is_ready or self._can_renew():
+            return None
+        return 1.0 if self.session.number else self._soon  # thousands may wait for their first session for minutes
+
+    @property
+    def _soon(self) -> float:
+        return min(self.settings.ping_every, 5.0)
+
     def keep(self) -> Flow[float]:
         """Ping, and mend what is not followed; returns seconds until the next time."""
-        soon = min(self.settings.ping_every, 5.0)
-        if not self.session.is_ready and not self._can_renew():
-            return 1.0 if self.session.number else soon  # thousands may wait for their first session for minutes
+        if (rest := self.rests()) is not None:
+            return rest
         yield from self.ready()
         call = yield from self.call("Ping", {})
         if call.failure is not None and call.failure.cause is Cause.LOST and self.session.is_ready:
@@ -229,7 +238,7 @@ class Conversation(Following):
             self._note_timeout(call.data.get("sessionTimeout"))
             yield from self._mend()
         yield Wake()
-        return self.session.ping_after or soon
+        return self.session.ping_after or self._soon
 
     def _note_timeout(self, value: object) -> None:
         """Ping three times within the session's time-out (§4.1)."""

@@ -144,6 +144,10 @@ class GraphLink(Link):
         nothing = Observation(UNKNOWN, "null", reply.started_at, reply.at)
         return self.saw(next(iter(newest(reply).values()), nothing))
 
+    def rests(self, *, present: bool) -> float | None:  # noqa: ARG002  # renewals depend on it
+        """Always: the session is renewed with what it says."""
+        return float("inf")
+
     def saw(self, observation: Observation) -> Observation:
         """Keep what was seen, unless it was asked for before our last write ended."""
         if observation.started_at >= self.wrote_at:

@@ -106,6 +106,10 @@ class SymphonyLink(Link):
         every = self.service.settings.read_every(listed=False)
         return Upkeep(polls=1 / every if self.is_obo else 0.0, is_swept=not self.is_obo)
 
+    def rests(self, *, present: bool) -> float | None:  # noqa: ARG002  # no session is kept
+        """Always: the pod is swept."""
+        return float("inf")
+
     def read(self) -> Flow[Observation]:
         """Read what the pod shows for this person now. Raises Rejected (404) for a user the pod does not know."""
         reply = yield self._reading()
@@ -186,6 +190,10 @@ class ExternalLink(SymphonyLink):
         """Refuse: nobody writes for another company's users."""
         raise Rejected(f"{publish.word} cannot be written for a user of another company")
         yield
+
+    def rests(self, *, present: bool) -> float | None:  # noqa: ARG002  # as below
+        """Never: nothing else reads them."""
+        return None
 
     def keep_alive(self, *, present: bool) -> Flow[float]:  # noqa: ARG002  # it is their presence, not ours
         """Read, and hand over what was read. Returns five minutes whatever happened: a refused reading counts."""

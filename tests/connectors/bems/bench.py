@@ -130,7 +130,8 @@ class Bench:
         return self
 
     def _kept(self) -> Flow[float]:
-        return self.link.keep_alive(present=False)
+        rest = self.link.rests(present=False)
+        return (yield from self.link.keep_alive(present=False)) if rest is None else rest
 
     def _add(self, flow: Flow[Any], name: str, again: Callable[[], Flow[Any]] | None = None) -> Task:
         task = Task(flow, name, again)

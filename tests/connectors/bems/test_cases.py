@@ -938,6 +938,24 @@ def test_a_dependency_that_failed_is_not_sent_again(bench: Bench) -> None:
     assert bench.words() == []
 
 
+def test_a_session_is_kept_once_it_is_there_and_looked_for_until_then() -> None:
+    bench = Bench(TRANSPORTS["long-poll"])
+    assert bench.link.rests(present=True) == 5.0
+    bench.start(20)
+    assert bench.link.rests(present=False) is None
+    bench.link.session.is_ready = False
+    assert bench.link.rests(present=True) == 1.0
+
+
+def test_what_was_shown_is_remembered_also_when_its_session_is_over() -> None:
+    bench = Bench(TRANSPORTS["long-poll"]).start(20)
+    bench.link.session.is_ready = False
+    bench.link.session.shown = "in a call"
+    assert bench.link.rests(present=True) is None
+    bench.link.memory["shown"] = "in a call"
+    assert bench.link.rests(present=True) == 1.0
+
+
 def test_what_an_old_poll_says_of_an_old_session_ends_no_new_one() -> None:
     bench = Bench(TRANSPORTS["long-poll"]).start()
     session = bench.link.session

@@ -120,7 +120,8 @@ class Rig:
     async def keep(self) -> None:
         """Keep the session alive once a second."""
         while True:
-            await self.driver.run(self.link.keep_alive(present=True), self.link, Urgency.DUE, self.place)
+            if self.link.rests(present=True) is None:
+                await self.driver.run(self.link.keep_alive(present=True), self.link, Urgency.DUE, self.place)
             await anyio.sleep(0.3)
 
     async def publish(self, word: str, note: str | None = None) -> None:

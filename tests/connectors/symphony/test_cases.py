@@ -323,6 +323,7 @@ def outsider(pod: Pod) -> ExternalLink:
 async def test_s19_an_external_user_is_read_every_five_minutes_and_interest_renewed() -> None:
     pod = Pod()
     person = outsider(pod)
+    assert person.rests(present=False) is None
     pod.emulator.set(77, "BE_RIGHT_BACK")
     for _ in range(26):
         assert await pod.driver.run(person.keep_alive(present=False)) == EXTERNAL_EVERY

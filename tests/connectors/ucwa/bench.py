@@ -183,7 +183,9 @@ class Bench:
             self._scopes.append(scope)
             while True:
                 try:
-                    wait = await self.run(self.link.keep_alive(present=self.present))
+                    wait = self.link.rests(present=self.present)
+                    if wait is None:
+                        wait = await self.run(self.link.keep_alive(present=self.present))
                 except ServiceError as error:
                     wait = error.retry_after or 5.0
                 await anyio.sleep(wait)

@@ -152,7 +152,6 @@ async def test_tries_to_become_available_that_do_not_come_through_are_not_counte
         assert b.emulator.shown(SIP) == "Busy"
 
 
-
 async def test_a14_empty_answers_in_three_shapes_are_polled_again() -> None:
     async with started() as b:
         link = here(b)

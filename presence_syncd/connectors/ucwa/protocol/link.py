@@ -123,11 +123,20 @@ class UcwaLink(Link):
         if not overridden and wrote is not None and session is not None and session.available:
             yield from self.membership.guarded(write_presence(session, None), session)
 
-    def keep_alive(self, *, present: bool) -> Flow[float]:
-        """Report activity while the person is proven there; without proof the server lets the state fade."""
+    def rests(self, *, present: bool) -> float | None:
+        """Whether nothing can be reported: without proof the server lets the state fade."""
         session = self.membership.session
-        if not present or session is None or not session.available or "reportMyActivity" not in session.links:
-            return UNPROVEN_EVERY * self.membership.rng.uniform(0.5, 1.0)  # all began at once, and must not go on so
+        can_report = session is not None and session.available and "reportMyActivity" in session.links
+        return None if present and can_report else self._unproven()
+
+    def _unproven(self) -> float:
+        return UNPROVEN_EVERY * self.membership.rng.uniform(0.5, 1.0)  # all began at once, and must not go on so
+
+    def keep_alive(self, *, present: bool) -> Flow[float]:
+        """Report activity while the person is proven there."""
+        session = self.membership.session
+        if session is None or self.rests(present=present) is not None:
+            return self._unproven()
         return (yield from self.membership.guarded(self._report(session), session))
 
     def _report(self, session: Session) -> Flow[float]:
