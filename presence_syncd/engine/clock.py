@@ -10,7 +10,7 @@ import heapq
 import time
 from collections.abc import Callable
 from itertools import count
-from math import ceil
+from math import ceil, floor
 
 import anyio
 
@@ -20,6 +20,8 @@ NEVER = float("inf")
 """When an alarm rings that is not set."""
 GRAIN = 0.01
 """Seconds between two moments at which alarms ring."""
+TICK = 0.001
+"""Seconds that uvloop counts in: a timer for less than half of that goes off at once."""
 
 
 class Alarm:
@@ -72,16 +74,16 @@ class Clock:
         """Ring every alarm when its time has come, until cancelled. A timer for each would cost ten times as much.
 
         They ring on a grid of moments, so that those of others decide nothing, and those of a moment ring together.
-        uvloop's timers are of whole milliseconds and may go off early, and a time-out of anyio's that did so tries
-        again and again until it is over; a sleep does not.
+        uvloop's timers are rounded and may go off early; what is left would be tried again and again, by us or, for a
+        time-out, by anyio. So nothing is waited for that is less than a tick, or would be rounded down.
         """
         while True:
             while (ahead := self._ahead()) <= 0:
                 self._come_to(*heapq.heappop(self._alarms))
             if ahead <= GRAIN:
-                await anyio.sleep(ahead)
+                await anyio.sleep(max(ahead, TICK))
             else:
-                await self._sooner.wait(None if ahead == NEVER else ahead - GRAIN)
+                await self._sooner.wait(None if ahead == NEVER else (floor((ahead - GRAIN) / TICK) + 0.6) * TICK)
 
     def _ahead(self) -> float:
         """Seconds until the next alarm's moment."""

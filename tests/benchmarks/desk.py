@@ -62,8 +62,10 @@ def stubbed(options: Options) -> Iterator[dict[str, str]]:
             process.wait(60)
 
 
-def services(base: str, rates: Rates, graph: dict[str, Any], ca: Path | None) -> dict[str, dict[str, Any]]:
-    """The tables of the services behind one address; `ca`: trusted by all of them."""
+def services(
+    base: str, connect: str, rates: Rates, graph: dict[str, Any], ca: Path | None
+) -> dict[str, dict[str, Any]]:
+    """The tables of the services, BlackBerry behind an address of its own; `ca`: trusted by all of them."""
     tables: dict[str, dict[str, Any]] = {
         "teams": {
             "type": "graph",
@@ -76,7 +78,7 @@ def services(base: str, rates: Rates, graph: dict[str, Any], ca: Path | None) ->
         },
         "symphony": {"type": "symphony", "pod": base, "bot": "bench", "private_key": {"env": "BENCH_KEY"}},
         "skype": {"type": "ucwa", "discovery": f"{base}/skype"},
-        "blackberry": {"type": "bems", "transport": "long-poll", "url": f"{base}/connect", "api": "2.2"},
+        "blackberry": {"type": "bems", "transport": "long-poll", "url": f"{connect}/connect", "api": "2.2"},
     }
     return {name: {"rate": rates.get(name, NO_LIMIT), "ca_file": ca, **table} for name, table in tables.items()}
 
@@ -90,9 +92,11 @@ def config(
     graph: dict[str, Any] | None = None,
     ca: Path | None = None,
     policy: Policy | None = None,
+    connect: str | None = None,
 ) -> Config:
     """The configuration of a crowd with links to the services named."""
-    tables = {name: table for name, table in services(base, rates or {}, graph or {}, ca).items() if name in names}
+    every = services(base, connect or base, rates or {}, graph or {}, ca)
+    tables = {name: table for name, table in every.items() if name in names}
     settings = {name: REGISTRY[table["type"]].settings.model_validate(table) for name, table in tables.items()}
     kinds = {name: REGISTRY[table["type"]].link_settings for name, table in tables.items()}
     policy = policy or Policy(writer=tuple(name for name in DOORS if name in names))

@@ -22,7 +22,7 @@ AT_ONCE = 32
 HEADERS = {"authorization": "Bearer bench", "content-type": "application/json"}
 
 
-async def measure(base: str, size: int, seconds: float) -> dict[str, Any]:
+async def measure(base: str, connect: str, size: int, seconds: float) -> dict[str, Any]:
     """Follow a crowd by hand, and measure it as the daemon is."""
     before, start = resident(), time.perf_counter()
     carrier, door = network(None, None), anyio.CapacityLimiter(AT_ONCE)
@@ -30,7 +30,7 @@ async def measure(base: str, size: int, seconds: float) -> dict[str, Any]:
     async with anyio.create_task_group() as tasks, shared:
         for number in range(size):
             tasks.start_soon(_follow, base, number, shared, carrier(ALONE), door)
-            tasks.start_soon(_hear, base, number, carrier(ALONE), door)
+            tasks.start_soon(_hear, connect, number, carrier(ALONE), door)
         await all_listen(base, size, DOORS)
         found: dict[str, Any] = {"start": time.perf_counter() - start, "memory": (resident() - before) / size}
         await asked(base, "/-/changes", {"changes": max(LEAST, size * CHANGING)})

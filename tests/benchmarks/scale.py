@@ -29,7 +29,7 @@ async def measure(
 ) -> dict[str, Any]:
     """Measure a crowd; `ca`: all over TLS, trusting it."""
     base = addresses["tls" if ca else "plain"]
-    settings = config(base, size, names, ca=ca)
+    settings = config(base, size, names, ca=ca, connect=addresses["connect-tls" if ca else "connect"])
     found: dict[str, Any] = {}
     before, start, cpu = resident(), time.perf_counter(), time.process_time()
     async with running(settings, folder) as daemon:

@@ -50,7 +50,11 @@ class Options:
 
 
 class Stub:
-    """All services behind one address; below `/-/` it is steered."""
+    """All services behind each of its addresses; below `/-/` it is steered.
+
+    There is one more address for BlackBerry, as it is another server: of the 28,000 ports there are for connections to
+    one, the kernel finds a free one at once only while less than half are taken.
+    """
 
     def __init__(self, options: Options, base: str) -> None:
         self.crowd = Crowd(options.size, options.fade)
@@ -146,13 +150,15 @@ async def serve(options: Options) -> None:
     def connected() -> Connection:
         return Connection(lambda asked: stub.answer(asked) if stub else None)
 
-    plain = await loop.create_server(connected, "127.0.0.1", 0, backlog=4096)
-    addresses = {"plain": f"http://127.0.0.1:{plain.sockets[0].getsockname()[1]}"}
+    async def listen(context: ssl.SSLContext | None = None) -> int:
+        server = await loop.create_server(connected, "127.0.0.1", 0, ssl=context, backlog=4096)
+        return int(server.sockets[0].getsockname()[1])
+
+    addresses = {name: f"http://127.0.0.1:{await listen()}" for name in ("plain", "connect")}
     if options.cert:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(options.cert)
-        tls = await loop.create_server(connected, "127.0.0.1", 0, ssl=context, backlog=4096)
-        addresses["tls"] = f"https://localhost:{tls.sockets[0].getsockname()[1]}"
+        addresses |= {name: f"https://localhost:{await listen(context)}" for name in ("tls", "connect-tls")}
     stub = Stub(options, addresses.get("tls", addresses["plain"]))
     polls = loop.create_task(stub.run())
     print(json.dumps(addresses), flush=True)

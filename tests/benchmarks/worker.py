@@ -62,7 +62,7 @@ async def _storm(options: dict[str, Any], folder: Path) -> Any:
 
 async def _hand(options: dict[str, Any], _folder: Path) -> Any:
     with stubbed(_stub(options)) as at:
-        return await handwritten.measure(at["plain"], options["size"], options["seconds"])
+        return await handwritten.measure(at["plain"], at["connect"], options["size"], options["seconds"])
 
 
 async def _polls(options: dict[str, Any], folder: Path) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -85,3 +87,47 @@ async def test_an_alarm_that_rang_can_be_set_again() -> None:
             beside.set(alarm, seconds)
             await anyio.sleep(4)
         assert beside.rang == [("it", 2.0), ("it", 6.0)]
+
+
+class Watched(Clock):
+    """A clock that counts how often it is looked at. Its offset is no whole number of the loop's ticks."""
+
+    looks = 0
+
+    def __init__(self) -> None:
+        super().__init__(lambda: 1000.00067)
+
+    def now(self) -> float:
+        self.looks += 1
+        return super().now()
+
+
+def test_moments_are_waited_for_in_few_steps_where_timers_are_rounded() -> None:
+    """Rounded down they go off early, and trying again what is left kept the loop busy for half a millisecond each."""
+    rang, looks = 0, 0
+
+    def ring() -> None:
+        nonlocal rang
+        rang += 1
+
+    async def main() -> None:
+        nonlocal looks
+        clock = Watched()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(clock.ring_alarms)
+            for number in range(20):
+                clock.set(Alarm(ring), 1000.02 + number * 0.031)
+            with anyio.fail_after(30):
+                while rang < 20:  # noqa: ASYNC110  # nobody else waits
+                    await anyio.sleep(0.05)
+            tasks.cancel_scope.cancel()
+        looks = clock.looks
+
+    timeouts = Counter[str]()
+    sys.setprofile(lambda frame, event, _: timeouts.update([frame.f_code.co_name] if event == "call" else ()))
+    try:
+        anyio.run(main, backend_options={"use_uvloop": True})
+    finally:
+        sys.setprofile(None)
+    assert looks < 20 * 6
+    assert timeouts["_timeout"] < 20 * 6
