@@ -28,6 +28,13 @@ def test_growth_is_fitted_over_all_sizes() -> None:
     linear = {"polled": crowd(100), "polled@0.1": crowd(10), "polled@1.5": crowd(150)}
     assert found(linear)["growth exponent, polled, CPU to start, 10 to 150"].value == pytest.approx(1.0)
     assert found(linear)["growth exponent, polled, memory, 10 to 150"].value == pytest.approx(1.0)
+    assert found(linear)["growth exponent, polled, CPU to start, less upkeep, 10 to 150"].value == pytest.approx(1.0)
+    kept = {
+        name: {**run, "start": 100 * run["size"] / 150, "start_cpu": run["start_cpu"] + run["size"] ** 2 / 30_000}
+        for name, run in linear.items()
+    }
+    assert (found(kept)["growth exponent, polled, CPU to start, 10 to 150"].value or 0) > 1.05
+    assert found(kept)["growth exponent, polled, CPU to start, less upkeep, 10 to 150"].value == pytest.approx(1.0)
     square = {name: {**run, "changing_cpu": run["size"] ** 2} for name, run in linear.items()}
     assert found(square)["growth exponent, polled, CPU changing, 10 to 150"].verdict == "missed"
     swept = {"swept": crowd(100), "swept@0.1": crowd(10, idle_cpu=0.1), "swept@1.5": crowd(150)}
