@@ -19,7 +19,7 @@ from presence_syncd.connectors.connector import Token
 from presence_syncd.connectors.fields import Secret
 from presence_syncd.connectors.flow import Flow, Reply
 from presence_syncd.engine.clock import Clock
-from presence_syncd.errors import AuthRejected, ServiceError
+from presence_syncd.errors import AuthRejected, ServiceError, Unavailable
 
 AGAIN = 60.0
 """Seconds in which a realm is renewed by refusals at most once."""
@@ -158,6 +158,8 @@ class Tokens:
         try:
             token = await self._run(holder.token(name, realm.challenge, self._clock.wall()), holder, witness)
         except ServiceError as error:
+            if isinstance(error, Unavailable):
+                error.lived = None  # how long we asked for a token: the request that needs one was not out at all
             self._close(realm, error, witness)
             raise
         realm.token, realm.got_at, realm.challenge = token, self._clock.now(), None

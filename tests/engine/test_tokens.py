@@ -47,6 +47,20 @@ async def test_the_first_calls_share_one_login() -> None:
         assert desk.logins == 1
 
 
+async def test_how_long_a_token_was_asked_for_is_not_how_long_the_request_lived_that_needs_it() -> None:
+    """Who takes a request for one that a proxy has cut after long sends it again at once, while the realm is closed."""
+    desk = Desk("secret")
+    desk.faults.add(Answer(hang=True, path="login"))
+    async with engine({"desk": desk}) as running:
+        driver, service = _at_desk(running)
+        for _ in range(2):
+            (error,) = await together(partial(_read, driver, service))
+            assert isinstance(error, Unavailable)
+            assert "no answer within" in str(error)
+            assert error.lived is None
+        assert desk.logins == 0
+
+
 async def test_s02_a_fresh_token_that_is_refused_is_not_renewed_in_a_hurry() -> None:
     desk = Desk("secret")
     desk.faults.add(Answer(401, path="people", times=0))

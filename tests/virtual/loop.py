@@ -23,9 +23,16 @@ import trio
 import trio._core._run
 import trio.testing
 
+ROUNDS = 200_000
+"""Turns of the loop at one moment after which it is taken to go round for ever: thousands are usual."""
+
 
 class Deadlock(RuntimeError):
     """Every task waits for something that no timer will ever bring."""
+
+
+class Livelock(RuntimeError):
+    """Somebody goes round and round, and lets no time pass."""
 
 
 class _Selector(selectors.SelectSelector):
@@ -38,6 +45,7 @@ class _Selector(selectors.SelectSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout != 0:
             self._loop.jump()
+        self._loop.count_round()
         return []
 
 
@@ -46,6 +54,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self._now = 0.0
+        self._rounds, self._rounds_at = 0, 0.0
         super().__init__(_Selector(self))
         self._clock_resolution = 1e-9
 
@@ -60,6 +69,14 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         if at == math.inf:  # anyio sleeps for ever with such a timer
             raise Deadlock("no task can run and no timer is set")
         self._now = max(self._now, at)
+
+    def count_round(self) -> None:
+        """Count a turn of the loop. Raises Livelock after very many at one moment."""
+        self._rounds = self._rounds + 1 if self._now == self._rounds_at else 0
+        self._rounds_at = self._now
+        if self._rounds > ROUNDS:
+            self._rounds = 0
+            raise Livelock(f"{ROUNDS} turns of the loop, and no time has passed")
 
     async def getaddrinfo(self, host: Any, port: Any, *, type: int = 0, **_: Any) -> list[Any]:  # noqa: A002  # asyncio's word
         """Every name is its own address."""

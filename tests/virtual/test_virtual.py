@@ -18,7 +18,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from tests.virtual.backends import BACKENDS, anyio_backend, run  # noqa: F401  # a fixture
-from tests.virtual.loop import Deadlock
+from tests.virtual.loop import Deadlock, Livelock
 from tests.virtual.network import Network
 
 
@@ -81,6 +81,16 @@ def test_waiting_for_what_never_comes_is_a_deadlock(backend: str) -> None:
 
     with pytest.raises(Deadlock):
         run(wait, backend)
+
+
+def test_who_lets_no_time_pass_is_told_so_and_not_waited_for() -> None:
+    async def hurry() -> None:
+        await anyio.sleep(1)
+        while True:
+            await anyio.lowlevel.checkpoint()
+
+    with pytest.raises(Livelock):
+        run(hurry, "asyncio")
 
 
 async def test_a_connection_is_kept_and_given_up_in_virtual_time() -> None:
