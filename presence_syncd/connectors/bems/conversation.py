@@ -23,6 +23,9 @@ from presence_syncd.errors import AuthRejected, Rejected, ServiceError, SessionE
 
 TURN = 60.0
 """Longest wait for a frame, in seconds."""
+FIRST = 20.0
+"""Seconds within which a first session is pinged, which tells its time-out: a third of one as short as a minute. While
+thousands wait for theirs, for minutes, nobody is asked more often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +221,7 @@ class Conversation(Following):
         """Seconds until it is worth looking for a session again; None if there is one, or can be."""
         if self.session.is_ready or self._can_renew():
             return None
-        return 1.0 if self.session.number else self._soon  # thousands may wait for their first session for minutes
+        return 1.0 if self.session.number else min(self.settings.ping_every, FIRST)
 
     @property
     def _soon(self) -> float:
