@@ -86,8 +86,11 @@ class Clock:
                 await self._sooner.wait(None if ahead == NEVER else (floor((ahead - GRAIN) / TICK) + 0.6) * TICK)
 
     def _ahead(self) -> float:
-        """Seconds until the next alarm's moment."""
-        return ceil(self._alarms[0][0] / GRAIN) * GRAIN - self.now() if self._alarms else NEVER
+        """Seconds until the next alarm's moment, which is never before it: that may be rounded down by a hair."""
+        if not self._alarms:
+            return NEVER
+        at = self._alarms[0][0]
+        return max(at, ceil(at / GRAIN) * GRAIN) - self.now()
 
     def _come_to(self, at: float, _number: int, alarm: Alarm) -> None:
         if at != alarm.queued:  # it was set to ring sooner, and has

@@ -6,11 +6,12 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from math import ceil, nextafter
 
 import anyio
 import pytest
 
-from presence_syncd.engine.clock import NEVER, Alarm, Clock
+from presence_syncd.engine.clock import GRAIN, NEVER, Alarm, Clock
 from tests.virtual.backends import anyio_backend  # noqa: F401  # a fixture
 
 pytestmark = pytest.mark.anyio
@@ -87,6 +88,26 @@ async def test_an_alarm_that_rang_can_be_set_again() -> None:
             beside.set(alarm, seconds)
             await anyio.sleep(4)
         assert beside.rang == [("it", 2.0), ("it", 6.0)]
+
+
+async def test_no_alarm_rings_a_hair_too_early() -> None:
+    """Who looks at the time then would find that it is not time yet, set the alarm again, and so on."""
+    clock = Clock(lambda: 1.8e9)
+    times = [nextafter(1.8e9 + number * GRAIN, NEVER) for number in range(1, 200)]
+    assert any(ceil(at / GRAIN) * GRAIN < at for at in times)
+    early: list[float] = []
+
+    def set_alarm(at: float) -> None:
+        clock.set(Alarm(lambda: early.append(at - clock.now())), at)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(clock.ring_alarms)
+        for at in times:
+            set_alarm(at)
+        await anyio.sleep(3)
+        tasks.cancel_scope.cancel()
+    assert len(early) == len(times)
+    assert max(early) <= 0
 
 
 class Watched(Clock):
