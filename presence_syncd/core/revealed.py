@@ -62,10 +62,15 @@ def _beneath(publication: Publication, entry: Entry, vocabulary: Vocabulary) -> 
 
 
 def _would_show(status: Status, publication: Publication, vocabulary: Vocabulary) -> bool:
-    """Whether it cannot lie under ours, which was seen: a call shows over a session that is available."""
+    """Whether it cannot lie under ours, which was seen."""
+    return publication.confirmed_at is not None and _outranks(status, publication, vocabulary)
+
+
+def _outranks(status: Status, publication: Publication, vocabulary: Vocabulary) -> bool:
+    """Whether it is a call, which shows over ours: a session that is available."""
     is_session = publication.expires_at is not None and publication.written not in vocabulary.top
-    was_seen = is_session and publication.status.awake == AVAILABLE and publication.confirmed_at is not None
-    return was_seen and status.activity not in CHOSEN and status.availability in ABOVE_AVAILABLE
+    is_available = is_session and publication.status.awake == AVAILABLE
+    return is_available and status.activity not in CHOSEN and status.availability in ABOVE_AVAILABLE
 
 
 def without_replaced(publication: Publication, entry: Entry, seen: Observation) -> Publication:
@@ -127,11 +132,17 @@ def _is_chosen(entry: Entry, status: Status, ours: Publication) -> bool:
 
 
 def lies_beneath(entry: Entry, seen: Observation, vocabulary: Vocabulary, *, mine: bool) -> Status | None:
-    """What lies under ours after a reading, as far as is known: what showed last that was theirs, or may be."""
+    """What lies under ours after a reading, as far as is known: what showed last that was theirs, or may be.
+
+    A call of theirs does not, once ours is seen over which it would show.
+    """
     if seen.status.is_absent:
         return entry.beneath
-    may_be_theirs = not mine or is_brought_back(entry, seen, vocabulary) or _has_given_way(entry, seen)
-    return seen.status if may_be_theirs else entry.beneath
+    if not mine or is_brought_back(entry, seen, vocabulary) or _has_given_way(entry, seen):
+        return seen.status
+    ours, beneath = entry.publication, entry.beneath
+    is_over = seen.status == AVAILABLE and ours and beneath and _outranks(beneath, ours, vocabulary)
+    return None if is_over else beneath
 
 
 def _has_given_way(entry: Entry, seen: Observation) -> bool:

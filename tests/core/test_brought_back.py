@@ -337,3 +337,33 @@ def test_the_end_of_an_available_session_brings_no_call_to_light_that_would_have
     desk.see("teams", "available", 70)
     assert desk.entry("teams").mine
     assert desk.see("teams", said, 322, from_=321) is kind
+
+
+def test_a_call_that_ended_unseen_beneath_ours_lies_there_no_more() -> None:
+    """Else a client that rests there by now, and that a later call of ours has hidden, would pass for their word."""
+    desk = Desk("session", "symphony", "skype")
+    desk.sink("session", leased=True)
+    desk.start(session="available", symphony="available", skype="available")
+    desk.see("session", "busy/conference", 10)
+    desk.see("symphony", "brb", 60)
+    desk.see("symphony", "available", 70)
+    desk.write("session", 70, refresh_in=200, expires_in=300)
+    assert desk.see("session", "available", 75) is Kind.ECHO
+    assert desk.entry("session").beneath is None
+    desk.see("symphony", "busy/meeting", 100)
+    desk.write("session", 100, refresh_in=200, expires_in=300)
+    assert desk.see("session", "busy/conference", 105) is Kind.ECHO
+    desk.see("skype", "brb", 200)
+    desk.write("session", 200, refresh_in=200, expires_in=300)
+    assert desk.see("session", "available+idle", 205) is Kind.ECHO
+    assert desk.status(206) == "brb"
+
+
+def test_what_does_not_outrank_ours_still_lies_beneath_it() -> None:
+    desk = Desk("session", "symphony")
+    desk.sink("session", leased=True)
+    desk.start(session="brb", symphony="brb")
+    desk.see("symphony", "available", 10)
+    desk.write("session", 10, refresh_in=200, expires_in=300)
+    desk.see("session", "available", 15)
+    assert desk.entry("session").beneath == parse_status("brb")
