@@ -394,8 +394,25 @@ def test_the_word_they_say_where_we_woke_them_proves_them_as_any_word() -> None:
     desk.see("skype", "available", 2012)
     desk.vouch("skype", 2180, until=9000)
     desk.see("teams", "available+idle", 2200)
-    desk.see("skype", "available", 2012 + 901)
-    assert desk.why("teams", 2012 + 901) is Reason.CHANGE
+    desk.see("skype", "available", 2012 + 900)
+    assert desk.why("teams", 2012 + 900) is Reason.CHANGE
+    assert desk.why("teams", 2012 + 901) is Reason.FADED
+
+
+def test_who_is_kept_awake_by_one_report_after_the_other_is_proven_only_by_what_they_did_before() -> None:
+    """Do not disturb in Teams has activity reported in Skype for hours, and available shows there all the time."""
+    desk = Desk("skype", "teams")
+    desk.start(skype="available", teams="away")
+    desk.see("teams", "dnd", 50)
+    for at in range(100, 2000, 180):
+        desk.vouch("skype", at, until=at + 330)
+        desk.see("skype", "available", at + 170)
+    assert desk.view.proving("teams", 1000, 900) == ("skype",)
+    assert desk.view.proving("teams", 1001, 900) == ()
+    desk.see("skype", "available", 2229)
+    assert desk.view.proving("teams", 2229, 900) == ()
+    desk.see("skype", "available", 2230)
+    assert desk.view.proving("teams", 2230, 900) == ("skype",)
 
 
 def test_nobody_proves_anything_for_a_word_whose_domain_is_gone() -> None:
