@@ -151,8 +151,7 @@ class Entry(Value, frozen=True):
     that so far the service did not know what it shows. `writes` and `answers` are the times, within the last minute, of
     our writes and of words that came right after one of them.
     `foretold` is what it may show until `foretold_until` because one of its doors signed in. Until `vouched_until` it
-    may show them awake because we reported activity, even if they rest; the domains `vouched_by` were the proof of it,
-    and `awake_at` is when it last showed them awake and no report could be the reason.
+    may show them awake, where they rested, because we reported activity; the domains `vouched_by` were the proof of it.
     """
 
     shown: Status | None = None
@@ -177,7 +176,6 @@ class Entry(Value, frozen=True):
     foretold_until: float = 0.0
     vouched_by: frozenset[str] = frozenset()
     vouched_until: float = 0.0
-    awake_at: float = 0.0
 
     def publications(self, now: float) -> tuple[Publication, ...]:
         """Those that may matter: the present one first, then earlier ones that are not overdue."""
@@ -218,15 +216,14 @@ class Entry(Value, frozen=True):
         """Whether it proves to `domain` that they are there: a live feed shows a state that is theirs, and not idle.
 
         What not every service lets fade (busy chosen in Teams, do not disturb, a meeting), and what is theirs but was
-        put back by us, or is kept awake because of `domain` alone, proves it no longer than the word itself is fresh.
+        put back by us, or woken because of `domain` alone, proves it no longer than the word itself is fresh.
         """
         shown = self.shown
         if shown is None or self.mine or not self.is_awake:
             return False
         if self.word is not None and self.word.faded is not None:  # we put back awake, after a pin, what had faded
             return False
-        is_kept_awake = self.is_vouched and self.vouched_by <= {domain} and now - self.awake_at > evidence
-        is_held_up = self._is_put_back() or is_kept_awake
+        is_held_up = self._is_put_back() or (self.is_vouched and self.vouched_by <= {domain})
         fades = shown.availability is Availability.AVAILABLE and not is_held_up
         said = self.word is not None and now - self.word.at <= evidence
         return (fades or said) and self.is_live(now, evidence)
@@ -245,8 +242,9 @@ class Entry(Value, frozen=True):
 
     @property
     def is_vouched(self) -> bool:
-        """Whether it may be awake only because we reported activity: nothing was heard since that is over."""
-        return (self.live_at or 0.0) < self.vouched_until
+        """Whether it may be awake only because we reported activity: no word woke it, and nothing was heard since."""
+        is_said = self.word is not None and self.word.at == self.shown_at
+        return not is_said and (self.live_at or 0.0) < self.vouched_until
 
     def has_come_back(self, seen: Status) -> bool:
         """Whether the word we put back has faded since, and shows again: the person types, for we did nothing."""

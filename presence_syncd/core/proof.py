@@ -26,6 +26,18 @@ def is_proven(view: View, composed: Composed, domain: str, rules: Rules, now: fl
     return source is not None and source.is_live(now, rules.evidence)
 
 
+def may_report(view: View, composed: Composed, domain: str, rules: Rules, now: float) -> bool:
+    """Whether activity may be reported in `domain`, which keeps the person from being shown idle there.
+
+    Away needs no proof to be shown, but is none of activity either. Where they show what is theirs, which proves them
+    to others, they must be proven by others: do not disturb, said elsewhere, would keep that up as long as it is read.
+    """
+    if wanted(composed.status, rules).availability not in PRESENT or not is_proven(view, composed, domain, rules, now):
+        return False
+    is_theirs = not view.entries[domain].mine and composed.domain is not None
+    return not is_theirs or bool(view.proving(domain, now, rules.evidence))
+
+
 def was_let_go(published: Publication, view: View, composed: Composed, domain: str, rules: Rules, now: float) -> bool:
     """Whether a lease of ours has ended when nobody needed it: what it says is said, or proven, only since then."""
     end = published.expires_at

@@ -137,12 +137,13 @@ def _shows(entry: Entry, publication: Publication, shown: Status, now: float) ->
 def vouch(view: View, domain: str, until: float, rules: Rules, now: float) -> View:
     """Note that activity is about to be reported, which shows the person awake until `until` even if they rest there.
 
-    That they were awake there by their own doing until now stays known.
+    Who is awake there by their own doing is not woken by it.
     """
     entry = view.entries[domain]
-    awake_at = now if entry.is_awake and not entry.is_vouched else entry.awake_at
+    if entry.is_awake and not entry.is_vouched:
+        return view
     by = frozenset(view.proving(domain, now, rules.evidence))
-    return view.put(domain, replace(entry, vouched_by=by, vouched_until=until, awake_at=awake_at))
+    return view.put(domain, replace(entry, vouched_by=by, vouched_until=until))
 
 
 def fail(view: View, domain: str, now: float, *, settled: bool) -> View:

@@ -16,8 +16,7 @@ from structlog.typing import FilteringBoundLogger
 
 from presence_syncd.connectors.flow import Flow
 from presence_syncd.core.compose import Composed, compose, wanted
-from presence_syncd.core.entry import PRESENT
-from presence_syncd.core.proof import is_proven
+from presence_syncd.core.proof import may_report
 from presence_syncd.core.setback import not_ahead
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Rules, View
@@ -171,12 +170,10 @@ class Account:
         return link.keep_at
 
     def _is_present(self, link: Placed) -> bool:
-        """Whether the person is proven to be there. Away needs no proof to be shown, but is none of activity either."""
-        now = self._clock.now()
-        composed = compose(self.board.view, self.board.rules, now)
-        if composed is None or wanted(composed.status, self.board.rules).availability not in PRESENT:
-            return False
-        return is_proven(self.board.view, composed, link.domain, self.board.rules, now)
+        """Whether the person is proven to be there, so that activity may be reported."""
+        now, view, rules = self._clock.now(), self.board.view, self.board.rules
+        composed = compose(view, rules, now)
+        return composed is not None and may_report(view, composed, link.domain, rules, now)
 
     async def _save(self) -> None:
         """Keep the view, if it changed since it was kept."""

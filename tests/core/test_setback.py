@@ -39,7 +39,6 @@ ENTRY = Entry(
     note_at=600.0,
     foretold_until=1010.0,
     vouched_until=1020.0,
-    awake_at=970.0,
 )
 VIEW = View({"teams": ENTRY, "empty": Entry()}, pin=Pin(BUSY, 2000.0), frozen_until=1400.0)
 
@@ -55,7 +54,7 @@ def test_a_view_of_the_future_is_moved_back_as_a_whole() -> None:
     assert (entry.live_at, entry.shown_from, entry.shown_at, entry.note_at) == (400.0, 390.0, 350.0, 0.0)
     assert entry.word == Word(BUSY, 200.0, faded_at=250.0)
     assert entry.writes == (300.0,)
-    assert (entry.foretold_until, entry.vouched_until, entry.awake_at) == (410.0, 420.0, 370.0)
+    assert (entry.foretold_until, entry.vouched_until) == (410.0, 420.0)
     assert entry.publication == Publication(
         "Busy",
         BUSY,
