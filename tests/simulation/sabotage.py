@@ -82,7 +82,7 @@ def _refresh_without_evidence() -> list[tuple[object, str, Any]]:
     """Available is renewed whoever is there."""
     from presence_syncd.core import reconcile as reconciling
 
-    return [(reconciling, "is_proven", lambda *_: True), (accounts, "is_proven", lambda *_: True)]
+    return [(reconciling, "is_proven", lambda *_: True), (accounts, "may_report", lambda *_: True)]
 
 
 def _forget_publication_on_crash() -> list[tuple[object, str, Any]]:
