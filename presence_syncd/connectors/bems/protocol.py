@@ -137,8 +137,6 @@ class BemsLink(Link):
 
     def keep_alive(self, *, present: bool) -> Flow[float]:  # noqa: ARG002  # a ping says nothing of the person
         """Ping within the session's time-out, whoever is there: it holds the session, not a presence."""
-        if not self.uses_connect:
-            return float("inf")
         yield from self._remember()
         return (yield from self.talk.keep())
 
