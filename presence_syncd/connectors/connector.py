@@ -137,7 +137,7 @@ class Link:
         """Flows that run beside `watch`, under the same rules."""
         return ()
 
-    def rests(self, *, present: bool) -> float | None:  # for those who keep one
+    def rests(self, *, present: bool) -> float | None:
         """Seconds for which the session needs nothing, as far as is known; None: `keep_alive` is to be run.
 
         It is asked as often as every few seconds of thousands of people, who are not worth a flow each for that.

@@ -167,6 +167,8 @@ async def test_without_a_burst_nobody_waits_for_more(tmp_path: Path, monkeypatch
         with anyio.fail_after(30):
             for _ in range(3):
                 await save_at_once(store, sqlite.MANY)  # of whom the first has a commit of their own
+        assert store.commits == 6
+        assert len(await store.load()) == sqlite.MANY
 
 
 async def test_the_newest_view_wins(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ class BemsLink(Link):
         """Whether there is no session yet, or none at all, and nothing to remember."""
         if not self.uses_connect:
             return float("inf")
-        return None if self._is_news() else self.talk.rests()
+        return self.talk.rests() if self._not_remembered() is None else None
 
     def keep_alive(self, *, present: bool) -> Flow[float]:  # noqa: ARG002  # a ping says nothing of the person
         """Ping within the session's time-out, whoever is there: it holds the session, not a presence."""
@@ -173,13 +173,12 @@ class BemsLink(Link):
 
     def _remember(self) -> Flow[None]:
         """Keep what is shown, so that signing in after a restart does not change it."""
-        shown = self.session.shown
-        if shown is not None and self._is_news():
+        if (shown := self._not_remembered()) is not None:
             self.memory[SHOWN] = shown
             yield Remember(SHOWN, shown)
 
-    def _is_news(self) -> bool:
-        return self.session.shown is not None and self.memory.get(SHOWN) != self.session.shown
+    def _not_remembered(self) -> str | None:
+        return None if self.memory.get(SHOWN) == self.session.shown else self.session.shown
 
     def _start(self) -> Flow[Start]:
         """What to begin a session with: what is shown now, or was when last seen; no word leaves it to the server.
