@@ -64,7 +64,7 @@ class Tenant:
         url = f"{self.urls[service]}/_emulator/faults"
         urllib.request.urlopen(urllib.request.Request(url, body, method=method)).close()
 
-    def until(self, what: Callable[[], object], seconds: float = 60.0) -> Any:
+    def until(self, what: Callable[[], object], seconds: float = 10.0) -> Any:
         """Wait until something holds; returns it."""
         end = time.monotonic() + seconds
         while not (found := what()):
@@ -289,7 +289,7 @@ def test_watch_shows_what_happens(tenant: Tenant) -> None:
             assert (event["account"], event["event"], event["level"]) == ("bob", "paused", "info")
             for process in (lines, objects):
                 process.send_signal(signal.SIGINT)
-                assert process.wait(60) == 0
+                assert process.wait(10) == 0
         finally:  # or who fails would wait for them for ever
             lines.kill()
             objects.kill()
