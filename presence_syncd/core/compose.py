@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from presence_syncd.core.entry import Entry, Word
 from presence_syncd.core.presence import AWAY, Availability, Status
-from presence_syncd.core.values import Value
+from presence_syncd.core.values import Value, earlier
 from presence_syncd.core.view import Compose, Rules, View
 
 BUSIEST = (
@@ -74,6 +74,12 @@ def next_fade(view: View, rules: Rules, now: float) -> float | None:
         if at > now and (soonest is None or at < soonest):
             soonest = at
     return soonest
+
+
+def next_turn(view: View, rules: Rules, now: float) -> float | None:
+    """When a fade starts to count, or the pin ends: then the account's status may be another one."""
+    pin = view.pin_at(now)
+    return earlier(next_fade(view, rules, now), pin.until if pin else None)
 
 
 def _latest(words: dict[str, Word], _rules: Rules, _now: float) -> str:

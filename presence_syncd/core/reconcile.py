@@ -6,13 +6,13 @@ wake-up changes nothing.
 
 from __future__ import annotations
 
-from presence_syncd.core.compose import Composed, compose, next_fade, wanted
+from presence_syncd.core.compose import Composed, compose, next_turn, wanted
 from presence_syncd.core.decision import Decision, Reason, Sink
 from presence_syncd.core.entry import IN_SIGHT, Entry, Publication
 from presence_syncd.core.presence import Status
 from presence_syncd.core.proof import is_proven, was_let_go
 from presence_syncd.core.revealed import passing
-from presence_syncd.core.values import Value, replace
+from presence_syncd.core.values import Value, earlier, replace
 from presence_syncd.core.view import Rules, View
 
 JUST_NOW = 2.0
@@ -190,7 +190,7 @@ def _shown_or_not(case: _Case, published: Publication) -> Decision:
     if case.sink.vocabulary.is_faded_echo(published.written, shown):
         return Decision(Reason.IN_SYNC, requeue_at=at)
     if published.is_awaited(case.now):
-        return Decision(Reason.CONFIRMING, requeue_at=_earlier(published.visible_by, at))
+        return Decision(Reason.CONFIRMING, requeue_at=earlier(published.visible_by, at))
     if published.rewrites < 1 or _is_news(case, published):  # news may end what hides ours
         return _write_again(case, published) if _may_claim(case) else _faded(case)
     return Decision(Reason.SHADOWED, requeue_at=at)
@@ -288,19 +288,7 @@ def _change(case: _Case, reason: Reason) -> Decision:
     return case.write(reason)
 
 
-def next_turn(view: View, rules: Rules, now: float) -> float | None:
-    """When a fade starts to count, or the pin ends: then the account's status may be another one."""
-    pin = view.pin_at(now)
-    return _earlier(next_fade(view, rules, now), pin.until if pin else None)
-
-
 def _by(turn: float | None, decision: Decision) -> Decision:
     """Decide again at that turn if it comes first."""
-    at = _earlier(decision.requeue_at, turn)
+    at = earlier(decision.requeue_at, turn)
     return decision if at == decision.requeue_at else replace(decision, requeue_at=at)
-
-
-def _earlier(one: float | None, other: float | None) -> float | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return min(one, other)

@@ -26,3 +26,10 @@ def replace(value: T, **changes: Any) -> T:
     if isinstance(value, msgspec.Struct):
         return msgspec.structs.replace(value, **changes)
     return dataclasses.replace(value, **changes)  # type: ignore[type-var]  # what is no Struct here is a dataclass
+
+
+def earlier(one: float | None, other: float | None) -> float | None:
+    """The earlier of two times; None is never."""
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)

@@ -13,9 +13,9 @@ from typing import Any
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint_if_cancelled
 
-from presence_syncd.core.compose import compose
+from presence_syncd.core.compose import compose, next_turn
 from presence_syncd.core.decision import WRITES, Reason
-from presence_syncd.core.reconcile import next_turn, reconcile_to
+from presence_syncd.core.reconcile import reconcile_to
 from presence_syncd.engine.bell import Bell
 from presence_syncd.engine.board import Board
 from presence_syncd.engine.clock import NEVER, Alarm, Clock
