@@ -394,25 +394,27 @@ def test_activity_is_reported_beside_their_own_word_only_while_somebody_proves_t
     desk.start(skype="available", teams="available")
     desk.see("teams", "dnd", 100)
 
-    def may(at: float) -> bool:
+    def may(at: float, skype: str = "available") -> bool:
         desk.see("teams", "dnd", at)
+        desk.see("skype", skype, at)
         return may_report(desk.view, desk.composed(at), "skype", desk.rules, at)
 
     assert [may(at) for at in (110, 1000, 1001)] == [True, True, False]
     desk.write("skype", 1002, "dnd")
     assert desk.entry("skype").mine
-    assert may(5000)
+    assert may(5000, skype="dnd")
 
 
-def test_a_pin_has_activity_reported_and_away_never() -> None:
+def test_a_pin_has_activity_reported_and_who_is_away_or_gone_never() -> None:
     desk = Desk("skype", "teams")
     desk.start(skype="available", teams="available")
     desk.see("teams", "away", 100)
     assert not may_report(desk.view, desk.composed(110), "skype", desk.rules, 110)
     desk.pin("available", until=9000)
     assert may_report(desk.view, desk.composed(2000), "skype", desk.rules, 2000)
-    desk.pin("away", until=9000)
-    assert not may_report(desk.view, desk.composed(2000), "skype", desk.rules, 2000)
+    for status in ("away", "offline"):
+        desk.pin(status, until=9000)
+        assert not may_report(desk.view, desk.composed(2000), "skype", desk.rules, 2000)
 
 
 def test_the_word_they_say_where_we_woke_them_proves_them_as_any_word() -> None:
