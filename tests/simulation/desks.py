@@ -133,6 +133,10 @@ class Desk(ABC):
             self.spoken[person] = self.words[word]
         self.say(person, word)
 
+    def hides_rest(self, person: str) -> bool:
+        """Whether they look awake by what they chose, though nobody types."""
+        return False
+
     def hang_up(self, person: str) -> None:
         """End a call, where calls are more than a word."""
 
@@ -247,6 +251,10 @@ class GraphDesk(Desk):
         emulator = self.emulator
         standing = emulator.calls.person(self.id(person)).standing
         return standing.preferred is not None and emulator.clock.now() < standing.preferred_until
+
+    def hides_rest(self, person: str) -> bool:
+        """Available that was chosen shows as long as a client is there; no reading tells it from typing (graph §2)."""
+        return self._has_chosen(person) and self.seats.get(person) is False and self.shown(person) == AVAILABLE
 
     def hang_up(self, person: str) -> None:
         """End what the client is in; a chosen state may have hidden it from everybody."""

@@ -194,10 +194,14 @@ def _spoke(world: World, wrote: Wrote) -> float:
 
 
 def _seems_awake(world: World, wrote: Wrote, typed: float) -> bool:
-    """Whether they rest in Skype unseen, for their activity was reported there while there was proof of it (ucwa §5)."""
-    proven = typed + world.evidence(wrote.person) + SLACK
-    reports = [at for at, person in world.facts.reported if person == wrote.person]
-    return any(at <= proven and wrote.at <= at + ACTIVE_FOR + SLACK for at in reports)
+    """Whether they rest in Skype unseen, for their activity was reported there while there was proof of it (ucwa §5).
+
+    Available that they chose in Teams is one for as long as it shows: nobody can tell that they rest there.
+    """
+    reports = [(at, hidden) for at, person, hidden in world.facts.reported if person == wrote.person and at <= wrote.at]
+    seen = max((at for at, hidden in reports if hidden), default=typed)
+    proven = max(typed, seen) + world.evidence(wrote.person) + SLACK
+    return any(at <= proven and wrote.at <= at + ACTIVE_FOR + SLACK for at, _ in reports)
 
 
 def _went_unseen(world: World, wrote: Wrote) -> bool:

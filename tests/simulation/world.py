@@ -90,14 +90,14 @@ class Said:
 @dataclass(slots=True)
 class Facts:
     """What was seen from outside. `awake` are the spans (person, desk, from, to) of typing; `requests` (at, life) by service;
-    `reported` (at, person) that we told a service that they are active.
+    `reported` (at, person, hidden) that we told a service that they are active, and whether a word hid that they rest.
     """
 
     said: list[Said] = field(default_factory=list)
     wrote: list[Wrote] = field(default_factory=list)
     awake: list[tuple[str, str, float, float]] = field(default_factory=list)
     requests: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
-    reported: list[tuple[float, str]] = field(default_factory=list)
+    reported: list[tuple[float, str, bool]] = field(default_factory=list)
     broke: list[str] = field(default_factory=list)
     silenced: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     """By account the spans in which nothing may be written: paused, or not configured."""
@@ -330,7 +330,8 @@ class World:
     def _heard(self, name: str, method: str, path: str) -> None:
         self.facts.requests.setdefault(name, []).append((self.now(), self.life))
         if person := self.desks[name].reported(path):
-            self.facts.reported.append((self.now(), person))
+            hidden = any(desk.hides_rest(person) for desk in self.desks.values())
+            self.facts.reported.append((self.now(), person, hidden))
         self.note(f"{name} {method} {path}")
 
     def _look(self, name: str) -> None:
