@@ -23,16 +23,17 @@ from presence_syncd.core.entry import (
 )
 from presence_syncd.core.presence import Status
 from presence_syncd.core.revealed import (
+    has_stayed,
     is_answer_over,
     is_brought_back,
     is_by_signing_in,
+    is_call_over,
     is_revealed,
     is_seen_to_be_over,
     is_what_was_left,
     lies_beneath,
     may_be_from_before,
     may_cause,
-    passing,
     says,
     stays_without_us,
     without_replaced,
@@ -82,7 +83,7 @@ def observe(
 
 def _kind_of_same(entry: Entry, seen: Observation, vocabulary: Vocabulary) -> Kind:
     """Find out what a reading is that shows what was shown before, as nearly all do."""
-    is_own = _is_chosen_again(entry, seen, vocabulary) or _has_stayed(entry, seen, vocabulary)
+    is_own = _is_chosen_again(entry, seen, vocabulary) or has_stayed(entry, seen, vocabulary)
     return Kind.OWN if is_own else Kind.SAME
 
 
@@ -147,12 +148,6 @@ def _is_chosen_again(entry: Entry, seen: Observation, vocabulary: Vocabulary) ->
     )
 
 
-def _has_stayed(entry: Entry, seen: Observation, vocabulary: Vocabulary) -> bool:
-    """Whether it was taken for writes of ours that stand no more, and is still shown when none of them can be."""
-    ours = passing(entry, vocabulary) if seen.status == entry.shown else ()
-    return bool(ours) and all(seen.at >= p.gone_by for p in ours)
-
-
 def _said_elsewhere(view: View, domain: str, rules: Rules, now: float) -> Composed | None:
     """What we would have this domain show, unless that comes from this very domain."""
     composed = compose(view, rules, now)
@@ -187,7 +182,7 @@ def _show(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary) -
         entry,
         shown=seen.status,
         raw=seen.raw,
-        shown_at=entry.shown_at if kind is Kind.SAME or _has_stayed(entry, seen, vocabulary) else seen.at,
+        shown_at=entry.shown_at if kind is Kind.SAME or has_stayed(entry, seen, vocabulary) else seen.at,
         shown_from=max(entry.shown_from, seen.started_at),
         order=seen.order if seen.order is not None else entry.order,
         live_at=seen.at,
@@ -256,6 +251,9 @@ def _heed(
         return replace(entry, word=Word(seen.status, entry.shown_at), answers=_answers(entry, seen.at))
     if kind is Kind.ECHO and entry.word is not None and entry.has_come_back(seen.status):
         return replace(entry, word=without_fade(entry.word))
+    if kind is Kind.ECHO and entry.word is not None and is_call_over(entry, seen, vocabulary):
+        rest = replace(entry.word, status=seen.status.awake)  # since when nobody knows: it is no news
+        return replace(entry, word=_faded(rest, seen, vocabulary, rules.settle_fade))
     if kind is not Kind.DECAY or entry.word is None or entry.mine:
         return entry
     return replace(entry, word=_faded(entry.word, seen, vocabulary, rules.settle_fade))

@@ -11,7 +11,7 @@ from presence_syncd.core.decision import Decision, Reason, Sink
 from presence_syncd.core.entry import IN_SIGHT, Entry, Publication
 from presence_syncd.core.presence import Status
 from presence_syncd.core.proof import is_proven, was_let_go
-from presence_syncd.core.revealed import passing
+from presence_syncd.core.revealed import CHOSEN, passing
 from presence_syncd.core.values import Value, earlier, replace
 from presence_syncd.core.view import Rules, View
 
@@ -112,12 +112,18 @@ def _own_word(case: _Case) -> Decision | None:
     if passing(case.entry, case.sink.vocabulary):
         return Decision(Reason.CONFIRMING)  # if it stays, the person has said it since; to write would hide that
     if case.entry.mine or case.entry.is_off_work_of_ours():
-        return None
+        return _uncover(case)
     if case.publication and case.publication.restores and not case.publication.overridden:
         return None  # what shows is held up by us, though it is the person's
     if case.publication and case.publication.holds(case.now):
         return _retract_under(case, case.publication)
     return Decision(Reason.OWN_WORD)
+
+
+def _uncover(case: _Case) -> Decision | None:
+    """A call of theirs under a lease of ours is not said again but uncovered: nobody could tell when it ends."""
+    published, is_call = case.publication, case.status.activity not in CHOSEN
+    return Decision(Reason.RETRACT) if is_call and published and published.holds(case.now) else None
 
 
 def _retract_under(case: _Case, published: Publication) -> Decision:

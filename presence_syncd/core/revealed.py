@@ -54,11 +54,27 @@ def is_revealed(publication: Publication, entry: Entry, seen: Observation, vocab
 
 def _beneath(publication: Publication, entry: Entry, vocabulary: Vocabulary) -> frozenset[Status]:
     """What may lie under a write: what was seen there, or, where ours hid it for long, a client that rests since."""
-    hides = entry.mine and entry.shown != entry.beneath  # or it only lets be seen what they chose before
-    hid = hides and publication.expires_at is not None and not publication.overridden
+    hid = _hides(entry) and publication.expires_at is not None and not publication.overridden
     rests = hid and (publication.taken_back or publication.written not in vocabulary.top)
     below = publication.before | {AVAILABLE} if rests else publication.before
     return frozenset(status for status in below if not _would_show(status, publication, vocabulary))
+
+
+def _hides(entry: Entry) -> bool:
+    """Whether what shows because of us is all that can be seen: it may also let be seen what they chose before.
+
+    A call of theirs is nothing chosen: under one of ours that looks the same it may have ended.
+    """
+    shown = entry.shown
+    return entry.mine and shown is not None and (shown != entry.beneath or shown.activity not in CHOSEN)
+
+
+def is_call_over(entry: Entry, seen: Observation, vocabulary: Vocabulary) -> bool:
+    """Whether a call, their last word here, has ended beneath ours: what shows after a reading is theirs, and none."""
+    if entry.word is None or entry.word.status.activity in CHOSEN or entry.mine or seen.status.is_absent:
+        return False
+    is_ours = any(says(p, seen.status, vocabulary) for p in entry.publications(seen.at))  # a word put back is theirs
+    return seen.status.activity in CHOSEN and not is_ours
 
 
 def _would_show(status: Status, publication: Publication, vocabulary: Vocabulary) -> bool:
@@ -186,6 +202,12 @@ def passing(entry: Entry, vocabulary: Vocabulary) -> tuple[Publication, ...]:
     if shown is None or not entry.mine or entry.publication is not None:
         return ()
     return tuple(p for p in entry.earlier if says(p, shown, vocabulary) or vocabulary.is_faded_echo(p.written, shown))
+
+
+def has_stayed(entry: Entry, seen: Observation, vocabulary: Vocabulary) -> bool:
+    """Whether it was taken for writes of ours that stand no more, and is still shown when none of them can be."""
+    ours = passing(entry, vocabulary) if seen.status == entry.shown else ()
+    return bool(ours) and all(seen.at >= p.gone_by for p in ours)
 
 
 def may_be_from_before(publication: Publication, entry: Entry, seen: Observation) -> bool:

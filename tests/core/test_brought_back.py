@@ -359,6 +359,25 @@ def test_a_call_that_ended_unseen_beneath_ours_lies_there_no_more() -> None:
     assert desk.status(206) == "brb"
 
 
+def test_a_call_may_end_unseen_beneath_one_of_ours_that_looks_the_same() -> None:
+    """Else the client that rests there by now would overrule what they said elsewhere, at the very moment they did."""
+    desk = Desk("session", "symphony")
+    desk.sink("session", leased=True)
+    desk.start(session="available", symphony="available")
+    desk.see("symphony", "busy/call", 8)
+    desk.write("session", 8, refresh_in=200, expires_in=300)
+    assert desk.see("session", "busy/conference", 10) is Kind.OWN
+    desk.see("symphony", "brb", 19)
+    desk.see("symphony", "busy/meeting", 20)
+    assert desk.write("session", 20, refresh_in=200, expires_in=300).word == "Busy/InAConferenceCall"
+    desk.see("session", "busy/conference", 85)
+    assert desk.entry("session").mine
+    desk.see("symphony", "brb", 150)
+    desk.take_back("session", 150)
+    assert desk.see("session", "available", 155) is Kind.ECHO
+    assert desk.status(156) == "brb"
+
+
 def test_what_does_not_outrank_ours_still_lies_beneath_it() -> None:
     desk = Desk("session", "symphony")
     desk.sink("session", leased=True)

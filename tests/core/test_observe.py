@@ -1096,14 +1096,14 @@ def test_what_is_the_persons_and_fades_does_not_become_ours() -> None:
 def test_a_write_is_in_effect_once_it_ended_ours_though_what_lay_beneath_says_the_same(said: str) -> None:
     """What was shown before, and a client that rests beneath, cannot come to light any more: the person chose it."""
     desk = Desk("teams", "skype", rules=Rules(compose=Compose.BUSIEST))
-    desk.start(teams="busy/conference", skype="available")
+    desk.start(teams="busy", skype="available")
     desk.see("skype", "dnd", 10)
     desk.write("teams", 11, expires_in=300.0)
     assert desk.see("teams", "dnd", 12) is Kind.ECHO
     desk.see("skype", "available", 20)
     desk.write("teams", 21, expires_in=300.0)
     assert desk.see("teams", "dnd", 22) is Kind.SAME
-    assert desk.see("teams", "busy/conference", 23) is Kind.ECHO
+    assert desk.see("teams", "busy", 23) is Kind.ECHO
     assert desk.see("teams", said, 30) is Kind.OWN
     assert desk.word("teams").at == 30
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from presence_syncd.connectors.symphony.wire import vocabulary
 from presence_syncd.core.compose import compose
-from presence_syncd.core.decision import Reason, Sink
+from presence_syncd.core.decision import Decision, Reason, Sink
 from presence_syncd.core.entry import Entry, Kind, Observation
 from presence_syncd.core.observe import observe
-from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, Status
+from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, Status, parse_status
 from presence_syncd.core.proof import is_proven
 from presence_syncd.core.publication import Accepted, accept, begin
 from presence_syncd.core.reconcile import reconcile
@@ -130,6 +130,65 @@ def test_off_work_of_ours_that_crossed_with_the_persons_own_word_is_taken_back()
     assert desk.writing(16)["symphony"] == "BUSY"
     desk.write("symphony", 16, shown="busy")
     assert desk.why("symphony", 20) is Reason.IN_SYNC
+
+
+def covered(own: str) -> Desk:
+    """They say something in Teams; what they said in Skype just before comes into sight above it."""
+    desk = Desk("session", "skype")
+    desk.sink("session", leased=True)
+    desk.start(session="available", skype="available")
+    desk.see("skype", "busy/call", 10)
+    desk.write("session", 10, refresh_in=200, expires_in=300)
+    assert desk.see("session", own, 12) is Kind.OWN
+    assert desk.see("session", "busy/call", 15) is Kind.ECHO
+    return desk
+
+
+def test_a_call_of_theirs_beneath_ours_is_uncovered_instead_of_being_put_back() -> None:
+    """What we said again would hide that they hang up, for as long as we renew it."""
+    desk = covered("busy/conference")
+    assert desk.decide("session", 16) == Decision(Reason.RETRACT)
+    desk.take_back("session", 16)
+    desk.see("session", "busy/conference", 20)
+    assert desk.why("session", 21) is Reason.OWN_WORD
+    desk.see("session", "available", 500)
+    assert desk.status(501) == "available"
+
+
+def test_who_has_hung_up_unseen_beneath_a_call_of_ours_is_in_no_call_any_more() -> None:
+    """Since when nobody knows: what was said elsewhere since they began it is newer."""
+    desk = covered("busy/conference")
+    desk.take_back("session", 16)
+    assert desk.see("session", "available", 20) is Kind.ECHO
+    assert (desk.status(21), desk.composed(21).domain, desk.word("session").at) == ("available", "session", 12)
+    assert desk.writing(21) == {"skype": "Online"}
+    desk.see("skype", "brb", 30)
+    assert desk.status(31) == "brb"
+
+
+def test_who_has_hung_up_unseen_and_rests_is_taken_for_awake_until_that_has_lasted() -> None:
+    desk = covered("busy/conference")
+    desk.take_back("session", 16)
+    assert desk.see("session", "available+idle", 20) is Kind.ECHO
+    assert (desk.status(49), desk.status(50)) == ("available", "available+idle")
+
+
+def test_a_word_put_back_late_does_not_end_the_call_they_began_since() -> None:
+    desk = Desk("teams", "skype")
+    desk.start(teams="brb", skype="available")
+    desk.pin("busy", until=20)
+    desk.write("teams", 10)
+    desk.see("teams", "busy", 15)
+    decision = desk.decide("teams", 21)
+    assert (decision.word, decision.status) == ("BeRightBack/BeRightBack", parse_status("brb"))
+    desk.view = begin(desk.view, "teams", "BeRightBack/BeRightBack", parse_status("brb"), 60, 21, restores=True)
+    assert desk.see("teams", "busy/call", 22) is Kind.OWN
+    assert desk.see("teams", "brb", 25) is Kind.ECHO
+    assert desk.status(26) == "busy/call"
+
+
+def test_what_they_chose_beneath_ours_is_put_back() -> None:
+    assert covered("brb").writing(16)["session"] == "Away/Away"
 
 
 def hung_up() -> Desk:

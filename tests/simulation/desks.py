@@ -133,6 +133,10 @@ class Desk(ABC):
             self.spoken[person] = self.words[word]
         self.say(person, word)
 
+    def is_watched(self, person: str, life: float) -> bool:
+        """Whether the daemon, `life` seconds old, has the session there by which alone it can learn what they do."""
+        return True
+
     def hides_rest(self, person: str) -> bool:
         """Whether they look awake by what they chose, though nobody types."""
         return False
@@ -508,6 +512,11 @@ class BemsDesk(Desk):
     def shown(self, person: str) -> Status:
         """What colleagues see."""
         return self.numbers[self.emulator.shown(self.id(person))]
+
+    def is_watched(self, person: str, life: float) -> bool:
+        """Whether a session is open: what happens before it begins, its first word hides (bems §8)."""
+        now, sessions = self.emulator.clock.now(), self.emulator.connect.sessions.values()
+        return any(session.sip == self.id(person) and now - session.alive_at <= life for session in sessions)
 
     def written(self, write: Any) -> tuple[str, str]:
         """A SetPresence."""

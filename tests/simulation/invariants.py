@@ -205,16 +205,22 @@ def _seems_awake(world: World, wrote: Wrote, typed: float) -> bool:
 
 
 def _went_unseen(world: World, wrote: Wrote) -> bool:
-    """Whether they left, where signing in says a word (bems §8), while the daemon was down: its own word hid that."""
+    """Whether they left, where signing in says a word (bems §8), while the daemon was not there: its own word hid that."""
     for name in world.links(wrote.person):
         spans = [until for person, desk, _, until in world.facts.awake if (person, desk) == (wrote.person, name)]
         went = max((until for until in spans if until <= wrote.at), default=None)
         if went is not None and name != wrote.desk and world.desks[name].signs_in_with_a_word:
-            asked = world.facts.requests.get(name, [])
-            before, after = ([life for at, life in asked if (at > went) is later] for later in (False, True))
-            if before and after and after[0] > before[-1]:
+            unwatched = [at for at, *where in world.facts.unwatched if where == [name, wrote.person]]
+            if any(went <= at <= wrote.at for at in unwatched) or _was_down(world, name, went):
                 return True
     return False
+
+
+def _was_down(world: World, name: str, at: float) -> bool:
+    """Whether the process that asked a service last before that moment asked nothing after it."""
+    asked = world.facts.requests.get(name, [])
+    before, after = ([life for asked_at, life in asked if (asked_at > at) is later] for later in (False, True))
+    return bool(before and after) and after[0] > before[-1]
 
 
 def _is_pinned(_world: World, _person: str, _at: float) -> bool:

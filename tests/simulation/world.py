@@ -90,13 +90,15 @@ class Said:
 @dataclass(slots=True)
 class Facts:
     """What was seen from outside. `awake` are the spans (person, desk, from, to) of typing; `requests` (at, life) by service;
-    `reported` (at, person, hidden) that we told a service that they are active, and whether a word hid that they rest.
+    `unwatched` (at, desk, person) what they did where the daemon had no session; `reported` (at, person, hidden) that we
+    told a service that they are active, and whether a word hid that they rest.
     """
 
     said: list[Said] = field(default_factory=list)
     wrote: list[Wrote] = field(default_factory=list)
     awake: list[tuple[str, str, float, float]] = field(default_factory=list)
     requests: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
+    unwatched: list[tuple[float, str, str]] = field(default_factory=list)
     reported: list[tuple[float, str, bool]] = field(default_factory=list)
     broke: list[str] = field(default_factory=list)
     silenced: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
@@ -298,6 +300,8 @@ class World:
         else:
             self._sit(desk, act.person, act.what)
         self._note_typing(act.person, act.desk, desk.seats.get(act.person) is True)
+        if not desk.is_watched(act.person, self.now() - self.started_at):
+            self.facts.unwatched.append((self.now(), act.desk, act.person))
         after = desk.shown(act.person)
         if after == before or after.is_absent:
             return None
