@@ -28,6 +28,7 @@ from presence_syncd.core.revealed import (
     is_brought_back,
     is_by_signing_in,
     is_call_over,
+    is_fade_of_shown,
     is_revealed,
     is_seen_to_be_over,
     is_what_was_left,
@@ -203,7 +204,7 @@ def _is_mine(entry: Entry, seen: Observation, kind: Kind, vocabulary: Vocabulary
     """Whether a write of ours explains what is shown."""
     if kind is Kind.SAME:
         return entry.mine and not stays_without_us(entry, seen, vocabulary)
-    if kind is Kind.DECAY and entry.shown is not None and not entry.shown.is_absent:
+    if kind is Kind.DECAY and is_fade_of_shown(entry, seen.status, vocabulary):
         return entry.mine
     if is_by_signing_in(entry, seen) or is_what_was_left(entry, seen, vocabulary):
         return True

@@ -210,6 +210,12 @@ def has_stayed(entry: Entry, seen: Observation, vocabulary: Vocabulary) -> bool:
     return bool(ours) and all(seen.at >= p.gone_by for p in ours)
 
 
+def is_fade_of_shown(entry: Entry, status: Status, vocabulary: Vocabulary) -> bool:
+    """Whether it is what was shown before, faded or awake again; a fade of anything else is of a write of ours."""
+    was = entry.shown
+    return was is not None and not was.is_absent and (is_idle_variant(was, status) or vocabulary.is_fade(was, status))
+
+
 def may_be_from_before(publication: Publication, entry: Entry, seen: Observation) -> bool:
     """Whether what a write of ours says may be what was there before it: the same, or that but awake again.
 

@@ -1108,6 +1108,19 @@ def test_a_write_is_in_effect_once_it_ended_ours_though_what_lay_beneath_says_th
     assert desk.word("teams").at == 30
 
 
+def test_a_write_that_comes_to_sight_where_they_rest_is_ours_and_what_they_choose_then_their_word() -> None:
+    """Else to choose what they had said before they rested would pass for typing again, and be overruled."""
+    desk = Desk("skype", "symphony")
+    desk.start(skype="available", symphony="available")
+    desk.see("skype", "available+idle", 10)
+    desk.see("symphony", "busy/call", 20)
+    desk.write("skype", 20)
+    assert desk.see("skype", "busy+idle", 25) is Kind.DECAY
+    assert desk.entry("skype").mine
+    assert desk.see("skype", "available", 1000) is Kind.OWN
+    assert desk.composed(1001).domain == "skype"
+
+
 @pytest.mark.parametrize(("is_written", "kind"), [(True, Kind.OWN), (False, Kind.DECAY)])
 def test_a_word_that_had_faded_is_chosen_anew_after_we_wrote_that_the_person_is_off_work(
     *, is_written: bool, kind: Kind
