@@ -208,6 +208,16 @@ class Entry(Value, frozen=True):
         is_off_work = p is not None and p.status.activity is Activity.OFF_WORK
         return stands and is_off_work and shown is not None and shown.is_absent
 
+    def has_replaced_word(self, now: float) -> bool:
+        """Whether what they said was written over, by no lease: it does not come back when a client does, or they type.
+
+        A write that could not be seen, for nobody was there to show it, is taken for done.
+        """
+        p, is_shown = self.publication, self.shown is not None and not self.shown.is_absent
+        if p is None or p.expires_at is not None or p.overridden or p.restores:
+            return False
+        return p.confirmed_at is not None or (p.accepted_at is not None and now >= p.gone_by and not is_shown)
+
     def still_out(self, now: float) -> tuple[Publication, ...]:
         """Of the earlier ones those that matter although a later one was seen: it is not known if they were done."""
         return tuple(p for p in self.earlier if now < p.late_until or (p.taken_back and now < p.visible_by))

@@ -162,7 +162,7 @@ def _own_or_faded(entry: Entry, seen: Observation, vocabulary: Vocabulary, rules
         return Kind.OWN
     if status.is_absent or is_idle_variant(status, entry.shown):
         return Kind.DECAY
-    if entry.mine or word is None or entry.is_off_work_of_ours():
+    if entry.mine or word is None or entry.has_replaced_word(seen.at):
         return Kind.OWN
     if vocabulary.is_fade(word.status, status):
         return Kind.DECAY

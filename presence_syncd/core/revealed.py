@@ -70,11 +70,10 @@ def _hides(entry: Entry) -> bool:
 
 
 def is_call_over(entry: Entry, seen: Observation, vocabulary: Vocabulary) -> bool:
-    """Whether a call, their last word here, has ended beneath ours: what shows after a reading is theirs, and none."""
+    """Whether a call, their last word here, has ended beneath ours: what shows after a reading is theirs."""
     if entry.word is None or entry.word.status.activity in CHOSEN or entry.mine or seen.status.is_absent:
         return False
-    is_ours = any(says(p, seen.status, vocabulary) for p in entry.publications(seen.at))  # a word put back is theirs
-    return seen.status.activity in CHOSEN and not is_ours
+    return not any(says(p, seen.status, vocabulary) for p in entry.publications(seen.at))  # a word put back is theirs
 
 
 def _would_show(status: Status, publication: Publication, vocabulary: Vocabulary) -> bool:
@@ -213,7 +212,7 @@ def has_stayed(entry: Entry, seen: Observation, vocabulary: Vocabulary) -> bool:
 def is_fade_of_shown(entry: Entry, status: Status, vocabulary: Vocabulary) -> bool:
     """Whether it is what was shown before, faded or awake again; a fade of anything else is of a write of ours."""
     was = entry.shown
-    return was is not None and not was.is_absent and (is_idle_variant(was, status) or vocabulary.is_fade(was, status))
+    return was is not None and (is_idle_variant(was, status) or vocabulary.is_fade(was, status))
 
 
 def may_be_from_before(publication: Publication, entry: Entry, seen: Observation) -> bool:

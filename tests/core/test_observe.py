@@ -7,7 +7,7 @@ import pytest
 from presence_syncd.connectors.symphony import wire
 from presence_syncd.core.decision import Reason
 from presence_syncd.core.entry import Kind, is_older
-from presence_syncd.core.presence import AVAILABLE, BUSY
+from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY
 from presence_syncd.core.proof import is_proven
 from presence_syncd.core.publication import leave
 from presence_syncd.core.reconcile import BLIND
@@ -1121,6 +1121,16 @@ def test_a_write_that_comes_to_sight_where_they_rest_is_ours_and_what_they_choos
     assert desk.composed(1001).domain == "skype"
 
 
+def test_what_may_have_faded_from_theirs_has() -> None:
+    desk = Desk("symphony", "skype")
+    desk.start(symphony="available", skype="available")
+    desk.see("skype", "busy", 10)
+    desk.write("symphony", 10)
+    assert desk.see("symphony", "away", 12) is Kind.DECAY
+    assert not desk.entry("symphony").mine
+    assert desk.word("symphony").faded == AWAY
+
+
 @pytest.mark.parametrize(("is_written", "kind"), [(True, Kind.OWN), (False, Kind.DECAY)])
 def test_a_word_that_had_faded_is_chosen_anew_after_we_wrote_that_the_person_is_off_work(
     *, is_written: bool, kind: Kind
@@ -1135,3 +1145,41 @@ def test_a_word_that_had_faded_is_chosen_anew_after_we_wrote_that_the_person_is_
         desk.write("symphony", 101, shown="offline")
     assert desk.see("symphony", "available", 800) is kind
     assert desk.composed(801).domain == ("symphony" if is_written else "teams")
+
+
+def written_over(*, accepted: bool = True) -> Desk:
+    """They rest in Symphony where we showed them gone, and then busy, which nobody is there to show."""
+    desk = Desk("teams", "symphony")
+    desk.start(teams="busy", symphony="busy")
+    desk.see("symphony", "available", 10)
+    desk.see("symphony", "away", 20)
+    desk.see("teams", "offline/off-work", 100)
+    desk.write("symphony", 101, shown="offline")
+    desk.see("teams", "busy", 200)
+    assert desk.begin("symphony", 200).word == "BUSY"
+    if accepted:
+        desk.accept("symphony", 201)
+    else:
+        desk.fail("symphony", 201, settled=True)
+    desk.see("symphony", "offline", 205)
+    return desk
+
+
+@pytest.mark.parametrize(("at", "kind"), [(260.9, Kind.DECAY), (261, Kind.OWN)])
+def test_what_was_written_over_does_not_come_back_with_a_client(at: float, kind: Kind) -> None:
+    """Else who comes and chooses what they had said before they rested would be overruled."""
+    assert written_over().see("symphony", "available", at) is kind
+
+
+def test_what_a_write_that_failed_would_have_replaced_comes_back() -> None:
+    assert written_over(accepted=False).see("symphony", "available", 1000) is Kind.DECAY
+
+
+def test_what_a_write_that_was_never_done_would_have_replaced_comes_back() -> None:
+    desk = Desk("skype", "symphony")
+    desk.start(skype="available", symphony="available")
+    desk.see("skype", "available+idle", 10)
+    desk.see("symphony", "busy", 20)
+    desk.write("skype", 20)
+    desk.see("skype", "available+idle", 300)
+    assert desk.see("skype", "available", 1000) is Kind.DECAY

@@ -7,7 +7,7 @@ from presence_syncd.core.compose import compose
 from presence_syncd.core.decision import Decision, Reason, Sink
 from presence_syncd.core.entry import Entry, Kind, Observation
 from presence_syncd.core.observe import observe
-from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, Status, parse_status
+from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, OFFLINE, Status, parse_status
 from presence_syncd.core.proof import is_proven
 from presence_syncd.core.publication import Accepted, accept, begin
 from presence_syncd.core.reconcile import reconcile
@@ -171,6 +171,38 @@ def test_who_has_hung_up_unseen_and_rests_is_taken_for_awake_until_that_has_last
     desk.take_back("session", 16)
     assert desk.see("session", "available+idle", 20) is Kind.ECHO
     assert (desk.status(49), desk.status(50)) == ("available", "available+idle")
+
+
+def test_what_our_session_brings_back_ends_no_call() -> None:
+    desk = Desk("session", "skype")
+    desk.sink("session", leased=True)
+    desk.start(skype="available", session="busy/call")
+    desk.see("session", "offline", 10)
+    desk.see("skype", "busy", 20)
+    desk.see("skype", "busy/conference", 30)
+    desk.write("session", 30, refresh_in=200, expires_in=300)
+    assert desk.see("session", "brb", 35) is Kind.ECHO
+    assert desk.entry("session").mine
+    assert desk.word("session").status == parse_status("busy/call")
+
+
+def test_that_nobody_is_there_again_ends_no_call_but_lets_it_fade() -> None:
+    desk = Desk("session", "skype")
+    desk.sink("session", leased=True)
+    desk.start(skype="available", session="busy/call")
+    desk.see("session", "offline", 10)
+    desk.see("skype", "busy/conference", 30)
+    desk.write("session", 30, refresh_in=200, expires_in=300)
+    desk.see("session", "busy/conference", 35)
+    desk.take_back("session", 50)
+    assert desk.see("session", "offline", 55) is Kind.ECHO
+    assert (desk.word("session").status, desk.word("session").faded) == (parse_status("busy/call"), OFFLINE)
+
+
+def test_a_lease_that_is_over_is_not_taken_back() -> None:
+    desk = covered("busy/conference")
+    assert desk.why("session", 309.9) is Reason.RETRACT
+    assert desk.why("session", 310.0) is not Reason.RETRACT
 
 
 def test_a_word_put_back_late_does_not_end_the_call_they_began_since() -> None:

@@ -198,10 +198,16 @@ def _seems_awake(world: World, wrote: Wrote, typed: float) -> bool:
 
     Available that they chose in Teams is one for as long as it shows: nobody can tell that they rest there.
     """
-    reports = [(at, hidden) for at, person, hidden in world.facts.reported if person == wrote.person and at <= wrote.at]
-    seen = max((at for at, hidden in reports if hidden), default=typed)
+    reports = [r for r in world.facts.reported if r[2] == wrote.person and r[0] <= wrote.at]
+    seen = max((at for at, _, _, hidden in reports if hidden), default=typed)
     proven = max(typed, seen) + world.evidence(wrote.person) + SLACK
-    return any(at <= proven and wrote.at <= at + ACTIVE_FOR + SLACK for at, _ in reports)
+    return any(at <= proven and wrote.at <= _known(world, wrote, desk, at + ACTIVE_FOR) for at, desk, *_ in reports)
+
+
+def _known(world: World, wrote: Wrote, desk: str, at: float) -> float:
+    """When what has shown in a service since `at` is known: it may have been out of reach for as long as a proof lasts."""
+    next_asked = min((asked for asked, _ in world.facts.requests.get(desk, []) if asked >= at), default=wrote.at)
+    return min(next_asked, at + world.evidence(wrote.person)) + SLACK
 
 
 def _went_unseen(world: World, wrote: Wrote) -> bool:

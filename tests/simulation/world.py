@@ -90,7 +90,7 @@ class Said:
 @dataclass(slots=True)
 class Facts:
     """What was seen from outside. `awake` are the spans (person, desk, from, to) of typing; `requests` (at, life) by service;
-    `unwatched` (at, desk, person) what they did where the daemon had no session; `reported` (at, person, hidden) that we
+    `unwatched` (at, desk, person) what they did where the daemon had no session; `reported` (at, desk, person, hidden) that we
     told a service that they are active, and whether a word hid that they rest.
     """
 
@@ -99,7 +99,7 @@ class Facts:
     awake: list[tuple[str, str, float, float]] = field(default_factory=list)
     requests: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
     unwatched: list[tuple[float, str, str]] = field(default_factory=list)
-    reported: list[tuple[float, str, bool]] = field(default_factory=list)
+    reported: list[tuple[float, str, str, bool]] = field(default_factory=list)
     broke: list[str] = field(default_factory=list)
     silenced: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     """By account the spans in which nothing may be written: paused, or not configured."""
@@ -335,7 +335,7 @@ class World:
         self.facts.requests.setdefault(name, []).append((self.now(), self.life))
         if person := self.desks[name].reported(path):
             hidden = any(desk.hides_rest(person) for desk in self.desks.values())
-            self.facts.reported.append((self.now(), person, hidden))
+            self.facts.reported.append((self.now(), name, person, hidden))
         self.note(f"{name} {method} {path}")
 
     def _look(self, name: str) -> None:
