@@ -137,6 +137,10 @@ class Desk(ABC):
         """Whether the daemon, `life` seconds old, has the session there by which alone it can learn what they do."""
         return True
 
+    def signed_in(self, known: int) -> list[str]:
+        """For whom sessions were begun, after the first `known`, whose first word hides what happened before."""
+        return []
+
     def hides_rest(self, person: str) -> bool:
         """Whether they look awake by what they chose, though nobody types."""
         return False
@@ -517,6 +521,10 @@ class BemsDesk(Desk):
         """Whether a session is open: what happens before it begins, its first word hides (bems §8)."""
         now, sessions = self.emulator.clock.now(), self.emulator.connect.sessions.values()
         return any(session.sip == self.id(person) and now - session.alive_at <= life for session in sessions)
+
+    def signed_in(self, known: int) -> list[str]:
+        """Everybody's sessions."""
+        return [sip.removeprefix("sip:").partition("@")[0] for sip, _ in self.emulator.connect.begun[known:]]
 
     def written(self, write: Any) -> tuple[str, str]:
         """A SetPresence."""

@@ -32,6 +32,8 @@ from tests.simulation.stores import CrashStore, Disk
 from tests.virtual.network import LATENCY, Network
 
 EPOCH = 1_800_000_000.0
+HEARD_WITHIN = 300.0
+"""Seconds within which the daemon hears, through trouble, what somebody did: before that a new session may hide it."""
 NAMES = ("ann", "bob", "cem", "dag", "eva", "fay", "gus", "hal", "ida", "jon")
 KEPT = 400
 """Lines of the trace kept for people to read."""
@@ -90,7 +92,7 @@ class Said:
 @dataclass(slots=True)
 class Facts:
     """What was seen from outside. `awake` are the spans (person, desk, from, to) of typing; `requests` (at, life) by service;
-    `unwatched` (at, desk, person) what they did where the daemon had no session; `reported` (at, desk, person, hidden) that we
+    `unwatched` (at, desk, person) what they did where the daemon had no session, or lost it soon after; `reported` (at, desk, person, hidden) that we
     told a service that they are active, and whether a word hid that they rest.
     """
 
@@ -137,7 +139,8 @@ class World:
         drawn = [name for name in DESKS if name in ("teams", "symphony") or rng.random() < 0.5]
         names = [name for name in DESKS if name in parameters.services] or drawn
         self.desks: dict[str, Desk] = {n: DESKS[n](folder, self.people, self.random(n), clock) for n in names}
-        self._noted = dict.fromkeys(names, 0)
+        self._noted, self._joined = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+        self._acted: dict[tuple[str, str], float] = {}
         doors = {name: Door(name, desk.emulator.app, self._heard, self._look) for name, desk in self.desks.items()}
         hosts = {host: doors[name] for name, desk in self.desks.items() for host in desk.hosts}
         self.network = Network(tasks, hosts, self.random("network"))
@@ -300,6 +303,7 @@ class World:
         else:
             self._sit(desk, act.person, act.what)
         self._note_typing(act.person, act.desk, desk.seats.get(act.person) is True)
+        self._acted[act.desk, act.person] = self.now()
         if not desk.is_watched(act.person, self.now() - self.started_at):
             self.facts.unwatched.append((self.now(), act.desk, act.person))
         after = desk.shown(act.person)
@@ -347,6 +351,11 @@ class World:
             self.note(f"{name} took {word} of {person}, shows {desk.shown(person)}")
             self.facts.wrote.append(Wrote(self.now(), name, person, word, self.life))
         self._noted[name] = len(writes)
+        for person in desk.signed_in(self._joined[name]):
+            self._joined[name] += 1
+            acted = self._acted.get((name, person), -inf)
+            if self.now() - acted < HEARD_WITHIN:
+                self.facts.unwatched.append((acted, name, person))
 
     def calm(self) -> None:
         """End every fault at once."""
