@@ -1176,10 +1176,21 @@ def test_what_a_write_that_failed_would_have_replaced_comes_back() -> None:
 
 
 def test_what_a_write_that_was_never_done_would_have_replaced_comes_back() -> None:
-    desk = Desk("skype", "symphony")
-    desk.start(skype="available", symphony="available")
-    desk.see("skype", "available+idle", 10)
-    desk.see("symphony", "busy", 20)
-    desk.write("skype", 20)
-    desk.see("skype", "available+idle", 300)
-    assert desk.see("skype", "available", 1000) is Kind.DECAY
+    desk = Desk("symphony", "teams")
+    desk.start(symphony="available", teams="available")
+    desk.see("symphony", "away", 20)
+    desk.see("teams", "brb", 100)
+    desk.write("symphony", 100)
+    desk.see("symphony", "away", 300)
+    assert desk.see("symphony", "available", 1000) is Kind.DECAY
+
+
+def test_what_they_said_over_a_write_of_ours_comes_back_when_they_type() -> None:
+    desk = Desk("symphony", "teams")
+    desk.start(symphony="available", teams="available")
+    desk.see("teams", "busy", 10)
+    desk.write("symphony", 10)
+    desk.see("symphony", "busy", 15)
+    assert desk.see("symphony", "available", 100) is Kind.OWN
+    desk.see("symphony", "away", 400)
+    assert desk.see("symphony", "available", 500) is Kind.DECAY

@@ -199,6 +199,19 @@ def test_that_nobody_is_there_again_ends_no_call_but_lets_it_fade() -> None:
     assert (desk.word("session").status, desk.word("session").faded) == (parse_status("busy/call"), OFFLINE)
 
 
+def test_who_was_gone_before_a_call_was_over_was_gone_all_the_same() -> None:
+    desk = Desk("session", "skype")
+    desk.sink("session", leased=True)
+    desk.start(skype="available", session="busy/call")
+    desk.see("session", "offline", 10)
+    desk.see("skype", "busy/conference", 30)
+    desk.write("session", 30, refresh_in=200, expires_in=300)
+    desk.see("session", "busy/conference", 35)
+    desk.take_back("session", 50)
+    assert desk.see("session", "available+idle", 55) is Kind.ECHO
+    assert desk.word("session").gone
+
+
 def test_a_lease_that_is_over_is_not_taken_back() -> None:
     desk = covered("busy/conference")
     assert desk.why("session", 309.9) is Reason.RETRACT
