@@ -87,3 +87,10 @@ def test_what_was_there_before_confirms_a_write_only_where_it_ended_what_showed_
     assert kind is Kind.ECHO
     assert after.publication is not None
     assert (after.publication.confirmed_at is not None) is is_seen
+
+
+def test_what_came_to_light_and_is_no_word_may_rest_without_touching_the_word() -> None:
+    before = Entry(shown=BUSY, shown_at=60, shown_from=60, live_at=60, word=Word(AWAY, 10))
+    after, kind = read(before, replace(BUSY, idle=True), 100)
+    assert kind is Kind.DECAY
+    assert after.word == Word(AWAY, 10)
