@@ -202,7 +202,7 @@ class Entry(Value, frozen=True):
         return end is not None and self.shown_from >= end and not self.mine
 
     def is_off_work_of_ours(self) -> bool:
-        """Whether what shows as gone is our word, which no client ends by coming: what follows is no fade's end."""
+        """Whether what shows as gone is our word, which no client ends by coming."""
         p, shown = self.publication, self.shown
         stands = p is not None and p.confirmed_at is not None and p.expires_at is None and not p.overridden
         is_off_work = p is not None and p.status.activity is Activity.OFF_WORK

@@ -92,8 +92,8 @@ class Said:
 @dataclass(slots=True)
 class Facts:
     """What was seen from outside. `awake` are the spans (person, desk, from, to) of typing; `requests` (at, life) by service;
-    `unwatched` (at, desk, person) what they did where the daemon had no session, or lost it soon after; `reported` (at, desk, person, hidden) that we
-    told a service that they are active, and whether a word hid that they rest.
+    `unwatched` (at, desk, person) what they did where the daemon had no session, or lost it soon after;
+    `reported` (at, desk, person, hidden) that we told a service that they are active, and whether a word hid that they rest.
     """
 
     said: list[Said] = field(default_factory=list)
