@@ -5,7 +5,9 @@ The one rule: a kill unplugs the cable first, so that nothing the dying process 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import anyio
@@ -17,12 +19,40 @@ from presence_syncd.engine.transport import Carrier
 from tests.virtual.network import End, Network, Wire
 from tests.virtual.sockets import Near, over, trust
 
+Came = Callable[[str, bytes], None]
+"""Told of every answer that came through whole: host, body."""
+
+
+class Ear:
+    """Puts the answers that come over one connection together. Those that are cut never get whole."""
+
+    def __init__(self, whole: Callable[[bytes], None]) -> None:
+        self._whole, self._held = whole, b""
+
+    def __call__(self, data: bytes) -> None:
+        """Hear some bytes more."""
+        self._held += data
+        while (end := self._held.find(b"\r\n\r\n")) >= 0:
+            length = LENGTH.search(self._held, 0, end + 2)
+            until = end + 4 + int(length[1] if length else 0)
+            if len(self._held) < until:
+                return
+            self._whole(self._held[end + 4 : until])
+            self._held = self._held[until:]
+
+
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
+"""The header that says how long an answer is (RFC 9110 8.6)."""
+
 
 class Cable(httpcore.AsyncNetworkBackend):
-    """What connects one life of the daemon to the network: over production's carrier, or over httpcore."""
+    """What connects one life of the daemon to the network: over production's carrier, or over httpcore.
 
-    def __init__(self, network: Network, carrier: str) -> None:
-        self._network = network
+    `listened` are the hosts whose answers `came` is told of.
+    """
+
+    def __init__(self, network: Network, carrier: str, listened: frozenset[str], came: Came) -> None:
+        self._network, self._listened, self._came = network, listened, came
         self._carry = {"aiohttp": self._over_aiohttp, "httpcore": self._over_httpcore}[carrier]
         self._wires: list[End] = []
         self.plugged = True
@@ -51,7 +81,7 @@ class Cable(httpcore.AsyncNetworkBackend):
         if not self.plugged:
             raise httpcore.ConnectError("the process is dead")
         wire = await self._network.connect_tcp(host, port, timeout)
-        self._plug(wire)
+        self._plug(host, wire)
         return wire
 
     async def dial(self, host: str, port: int) -> Near:
@@ -59,10 +89,12 @@ class Cable(httpcore.AsyncNetworkBackend):
         if not self.plugged:
             raise OSError("the process is dead")
         near = await self._network.dial(host, port)
-        self._plug(near)
+        self._plug(host, near)
         return near
 
-    def _plug(self, wire: End) -> None:
+    def _plug(self, host: str, wire: Wire | Near) -> None:
+        if host in self._listened:
+            wire.came = Ear(partial(self._came, host))
         self._wires = [known for known in self._wires if not known.is_closed]
         self._wires.append(wire)
         if not self.plugged:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import random
+import re
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -133,12 +134,12 @@ class Desk(ABC):
             self.spoken[person] = self.words[word]
         self.say(person, word)
 
-    def is_watched(self, person: str, life: float) -> bool:
-        """Whether the daemon, `life` seconds old, has the session there by which alone it can learn what they do."""
-        return True
-
     def signed_in(self, known: int) -> list[str]:
         """For whom sessions were begun, after the first `known`, whose first word hides what happened before."""
+        return []
+
+    def told_of(self, body: bytes) -> list[tuple[str, Status]]:
+        """Of whom an answer tells what; only where that may be hidden before it is read."""
         return []
 
     def hides_rest(self, person: str) -> bool:
@@ -517,14 +518,14 @@ class BemsDesk(Desk):
         """What colleagues see."""
         return self.numbers[self.emulator.shown(self.id(person))]
 
-    def is_watched(self, person: str, life: float) -> bool:
-        """Whether a session is open: what happens before it begins, its first word hides (bems §8)."""
-        now, sessions = self.emulator.clock.now(), self.emulator.connect.sessions.values()
-        return any(session.sip == self.id(person) and now - session.alive_at <= life for session in sessions)
-
     def signed_in(self, known: int) -> list[str]:
-        """Everybody's sessions."""
+        """Everybody's sessions: what they did and nobody read before one begins, its first word hides (bems §8)."""
         return [sip.removeprefix("sip:").partition("@")[0] for sip, _ in self.emulator.connect.begun[known:]]
+
+    def told_of(self, body: bytes) -> list[tuple[str, Status]]:
+        """The contacts in answers and events (bems §3)."""
+        told = [(found[1].decode(), found[2].decode()) for found in _CONTACT.finditer(body)]
+        return [(person, self.numbers[_NUMBERS.get(word) or int(word)]) for person, word in told]
 
     def written(self, write: Any) -> tuple[str, str]:
         """A SetPresence."""
@@ -534,6 +535,10 @@ class BemsDesk(Desk):
         """Lose the sessions."""
         self.emulator.connect.restart() if state else self.emulator.connect.drop()
 
+
+_CONTACT = re.compile(rb'"contactId": "sip:(\w+)@[^"]*", "presence": "?(-?\w+)')
+_NUMBERS = {"available": 3500, "busy": 6500, "away": 15500}
+"""The words among the numbers (bems §3)."""
 
 DESKS = {desk.name: desk for desk in (GraphDesk, SymphonyDesk, UcwaDesk, BemsDesk)}
 """The services there are, in the order of a configuration."""

@@ -32,8 +32,8 @@ from tests.simulation.stores import CrashStore, Disk
 from tests.virtual.network import LATENCY, Network
 
 EPOCH = 1_800_000_000.0
-HEARD_WITHIN = 300.0
-"""Seconds within which the daemon hears, through trouble, what somebody did: before that a new session may hide it."""
+KEEPING = 1.0
+"""Seconds within which the daemon keeps what it was told: what it heard just before it was killed may be lost."""
 NAMES = ("ann", "bob", "cem", "dag", "eva", "fay", "gus", "hal", "ida", "jon")
 KEPT = 400
 """Lines of the trace kept for people to read."""
@@ -90,9 +90,23 @@ class Said:
 
 
 @dataclass(slots=True)
+class Deed:
+    """What somebody did somewhere last, what showed then, and when the daemon was told of it."""
+
+    at: float
+    shown: Status
+    told_at: float = inf
+
+    def forget(self, since: float) -> None:
+        """Lose what was told after that."""
+        if self.told_at > since:
+            self.told_at = inf
+
+
+@dataclass(slots=True)
 class Facts:
     """What was seen from outside. `awake` are the spans (person, desk, from, to) of typing; `requests` (at, life) by service;
-    `unwatched` (at, desk, person) what they did where the daemon had no session, or lost it soon after;
+    `unwatched` (at, desk, person) what they did that a new session of ours hid before the daemon was told of it;
     `reported` (at, desk, person, hidden) that we told a service that they are active, and whether a word hid that they rest.
     """
 
@@ -140,7 +154,7 @@ class World:
         names = [name for name in DESKS if name in parameters.services] or drawn
         self.desks: dict[str, Desk] = {n: DESKS[n](folder, self.people, self.random(n), clock) for n in names}
         self._noted, self._joined = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
-        self._acted: dict[tuple[str, str], float] = {}
+        self._deeds: dict[tuple[str, str], Deed] = {}
         doors = {name: Door(name, desk.emulator.app, self._heard, self._look) for name, desk in self.desks.items()}
         hosts = {host: doors[name] for name, desk in self.desks.items() for host in desk.hosts}
         self.network = Network(tasks, hosts, self.random("network"))
@@ -205,7 +219,8 @@ class World:
         """Start the daemon."""
         self.life, self.started_at = self.life + 1, self.now()
         self.note(f"start {self.life}")
-        self.cable = Cable(self.network, self.parameters.carries)
+        listened = frozenset(host for desk in self.desks.values() if desk.signs_in_with_a_word for host in desk.hosts)
+        self.cable = Cable(self.network, self.parameters.carries, listened, self._came)
         self.store = CrashStore(self.disk, self.random(f"store {self.life}"))
         config = load(self.write_configuration())
         rng = self.random(f"daemon {self.life}")
@@ -237,6 +252,8 @@ class World:
             self.note(f"kill {self.life}")
             self.cable.unplug()
             self.store.die()
+            for deed in self._deeds.values():
+                deed.forget(self.now() - KEEPING)
             await self._end()
             await anyio.sleep(down)
             await self.start()
@@ -303,10 +320,8 @@ class World:
         else:
             self._sit(desk, act.person, act.what)
         self._note_typing(act.person, act.desk, desk.seats.get(act.person) is True)
-        self._acted[act.desk, act.person] = self.now()
-        if not desk.is_watched(act.person, self.now() - self.started_at):
-            self.facts.unwatched.append((self.now(), act.desk, act.person))
         after = desk.shown(act.person)
+        self._note_deed((act.desk, act.person), after, is_seen=after != before)
         if after == before or after.is_absent:
             return None
         said = Said(self.now(), act.desk, act.person, after, by_hand=act.what == "say")
@@ -319,6 +334,14 @@ class World:
             return
         desk.change(person, states[what])
         self.note(f"{person} {what} at {desk.name}")
+
+    def _note_deed(self, key: tuple[str, str], shown: Status, *, is_seen: bool) -> None:
+        """What changes nothing that shows is as untold as what was done before it."""
+        deed = self._deeds.get(key)
+        if is_seen:
+            self._deeds[key] = Deed(self.now(), shown)
+        elif deed is not None and deed.told_at == inf:
+            deed.at = self.now()
 
     def _note_typing(self, person: str, desk: str, awake: bool) -> None:
         key = (person, desk)
@@ -353,9 +376,17 @@ class World:
         self._noted[name] = len(writes)
         for person in desk.signed_in(self._joined[name]):
             self._joined[name] += 1
-            acted = self._acted.get((name, person), -inf)
-            if self.now() - acted < HEARD_WITHIN:
-                self.facts.unwatched.append((acted, name, person))
+            deed = self._deeds.get((name, person))
+            if deed is not None and deed.told_at == inf:
+                self.facts.unwatched.append((deed.at, name, person))
+
+    def _came(self, host: str, body: bytes) -> None:
+        """Note what the daemon was told."""
+        for name, desk in self.desks.items():
+            for person, status in desk.told_of(body) if host in desk.hosts else ():
+                deed = self._deeds.get((name, person))
+                if deed is not None and deed.shown == status:
+                    deed.told_at = min(deed.told_at, self.now())
 
     def calm(self) -> None:
         """End every fault at once."""

@@ -67,6 +67,7 @@ class Wire(httpcore.AsyncNetworkStream):
         self._held = b""
         self.left: int | None = None
         self.is_closed = False
+        self.came: Callable[[bytes], None] | None = None
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Wait for bytes; none means that the other end hung up."""
@@ -74,6 +75,8 @@ class Wire(httpcore.AsyncNetworkStream):
             if not self._held:
                 with _within(timeout):
                     self._held = await self._receives.receive()
+                if self.came is not None:
+                    self.came(self._held)
         except TimeoutError:
             raise httpcore.ReadTimeout("read timeout") from None
         except anyio.EndOfStream:

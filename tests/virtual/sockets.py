@@ -64,12 +64,13 @@ class Lane:
 
 
 class Near(asyncio.Transport):
-    """The client's end. Who hangs up takes back what has not arrived."""
+    """The client's end. Who hangs up takes back what has not arrived. `came` is told of every byte that has."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, up: Lane, down: Lane, far: Far) -> None:
         super().__init__()
         self._loop, self._up, self._down, self._far = loop, up, down, far
         self._protocol: Any = None
+        self.came: Callable[[bytes], None] | None = None
         self.is_closed = False
         down.arrive = self._arrive
 
@@ -114,6 +115,8 @@ class Near(asyncio.Transport):
 
     def _arrive(self, data: bytes) -> None:
         if data:
+            if self.came is not None:
+                self.came(data)
             self._protocol.data_received(data)
         else:
             self._protocol.eof_received()
