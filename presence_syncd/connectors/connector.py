@@ -69,6 +69,7 @@ class Traits:
     `poll_every`      seconds;
     `batch_size`      requests one envelope may carry (1: none);
     `leased`          whether what is written expires unless it is written again;
+    `fades`           whether it shows by itself when nobody is there any more;
     `notes`           whether a note can be written and read.
     """
 
@@ -80,6 +81,7 @@ class Traits:
     sweep_size: int = 0
     batch_size: int = 1
     leased: bool = False
+    fades: bool = True
     notes: bool = False
     limit: Limit | None = None
 

@@ -34,13 +34,14 @@ class Reason(StrEnum):
     SETTLING = "settling"  # changes come too fast to write each
     FROZEN = "frozen"  # something makes a loop
     CHANGE = "change"
+    LET_GO = "let-go"  # no proof that the person is there, where nothing fades: turned to away
     RETRY = "retry"
     REWRITE = "rewrite"
     REFRESH = "refresh"
     RETRACT = "retract"
 
 
-WRITES = frozenset({Reason.CHANGE, Reason.RETRY, Reason.REWRITE, Reason.REFRESH})
+WRITES = frozenset({Reason.CHANGE, Reason.LET_GO, Reason.RETRY, Reason.REWRITE, Reason.REFRESH})
 """Reasons that publish."""
 
 
@@ -62,7 +63,8 @@ class Decision(Value, frozen=True):
 class Sink(Value, frozen=True):
     """What reconcile knows of a link besides the view. `retry_at` is the end of a back-off (daemon's seconds).
 
-    `refused` is a word the service refuses for good, not tried again before `refused_until`.
+    `refused` is a word the service refuses for good, not tried again before `refused_until`. `fades`: it shows by
+    itself when nobody is there any more.
     """
 
     domain: str
@@ -70,6 +72,7 @@ class Sink(Value, frozen=True):
     direction: Direction = Direction.BOTH
     writer: bool = True
     leased: bool = False
+    fades: bool = True
     notes: bool = False
     retry_at: float = 0.0
     refused: str | None = None

@@ -35,6 +35,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.SETTLING: "it was written a moment ago; changes that come faster are written as one",
     Reason.FROZEN: "it was written more often than a person can cause: something makes a loop; frozen for a while",
     Reason.CHANGE: "the status changed; it is being written",
+    Reason.LET_GO: "nothing proves that the person is there, and nothing fades here by itself: it is turned to away",
     Reason.RETRY: "the outcome of the last try is not known; it is being written again",
     Reason.REWRITE: "it does not show what was written; it is being written once more",
     Reason.REFRESH: "the session is being renewed before it ends",
@@ -218,7 +219,7 @@ def _written(published: Publication | None, now: float) -> dict[str, Any] | None
 def _proof(view: View, sink: Sink, composed: Composed, rules: Rules, now: float) -> str:
     """What proves that the status is still true there, or what is missing."""
     availability = wanted(composed.status, rules).availability
-    if not sink.leased:
+    if not sink.leased and (sink.fades or availability is not Availability.AVAILABLE):
         return "not needed: what is written here holds by itself"
     if composed.domain is None:
         return "not needed: a pin proves itself"

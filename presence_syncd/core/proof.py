@@ -6,8 +6,9 @@ The one rule: nobody is kept present who is gone; what was let go for want of pr
 from __future__ import annotations
 
 from presence_syncd.core.compose import Composed, wanted
+from presence_syncd.core.decision import Sink
 from presence_syncd.core.entry import PRESENT, Publication
-from presence_syncd.core.presence import Availability
+from presence_syncd.core.presence import AVAILABLE, Availability
 from presence_syncd.core.view import Rules, View
 
 
@@ -36,6 +37,37 @@ def may_report(view: View, composed: Composed, domain: str, rules: Rules, now: f
         return False
     is_theirs = not view.entries[domain].mine and composed.domain is not None
     return not is_theirs or bool(view.proving(domain, now, rules.evidence))
+
+
+def kept_until(view: View, composed: Composed, sink: Sink, rules: Rules, now: float) -> float | None:
+    """When what shows them as there, because of us and where nothing fades, is let go: some time after their last sign.
+
+    None: there is nothing to let go. Busy is held when they leave, as policy may have it; available is not.
+    """
+    entry = view.entries.get(sink.domain)
+    if sink.fades or entry is None or not (entry.mine and entry.is_awake):
+        return None
+    status = wanted(composed.status, rules)
+    is_held = status.is_absent and entry.shown is not None and entry.shown.availability is Availability.AVAILABLE
+    if composed.domain in (None, sink.domain) or not (is_held or status.availability is Availability.AVAILABLE):
+        return None
+    return _last_sign(view, composed, sink.domain, rules, now) + rules.evidence
+
+
+def _last_sign(view: View, composed: Composed, domain: str, rules: Rules, now: float) -> float:
+    """When something said last that the person is there: their word, a proof, or the moment in which one ended."""
+    proving = view.proving(domain, now, rules.evidence)
+    theirs = [(name, entry) for name, entry in view.entries.items() if name != domain and not entry.mine]
+    return max(composed.at, *((entry.live_at or 0.0) if name in proving else entry.shown_at for name, entry in theirs))
+
+
+def may_claim(view: View, composed: Composed, word: str | None, sink: Sink, rules: Rules, now: float) -> bool:
+    """Whether a word may be written: what nobody has proven is claimed neither by a lease nor where nothing fades."""
+    if sink.leased:
+        return is_proven(view, composed, sink.domain, rules, now)
+    if sink.fades or composed.domain == sink.domain or word != sink.vocabulary.word_for(AVAILABLE):
+        return True
+    return now <= composed.at + rules.evidence or is_proven(view, composed, sink.domain, rules, now)
 
 
 def was_let_go(published: Publication, view: View, composed: Composed, domain: str, rules: Rules, now: float) -> bool:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from presence_syncd.core.compose import Composed, compose, next_turn, wanted
 from presence_syncd.core.decision import Decision, Reason, Sink
 from presence_syncd.core.entry import IN_SIGHT, Entry, Publication
-from presence_syncd.core.presence import Status
-from presence_syncd.core.proof import is_proven, was_let_go
+from presence_syncd.core.presence import AWAY, Status
+from presence_syncd.core.proof import is_proven, kept_until, may_claim, was_let_go
 from presence_syncd.core.revealed import CHOSEN, passing
 from presence_syncd.core.values import Value, earlier, replace
 from presence_syncd.core.view import Rules, View
@@ -35,10 +35,17 @@ class _Case(Value, frozen=True):
     status: Status
     word: str | None
     note: str | None
+    is_let_go: bool
 
     @property
     def publication(self) -> Publication | None:
         return self.entry.publication
+
+    def is_proven(self) -> bool:
+        return is_proven(self.view, self.composed, self.sink.domain, self.rules, self.now)
+
+    def may_claim(self) -> bool:
+        return may_claim(self.view, self.composed, self.word, self.sink, self.rules, self.now)
 
     def write(self, reason: Reason) -> Decision:
         if self.word == self.sink.refused and self.now < self.sink.refused_until:
@@ -62,8 +69,11 @@ def reconcile_to(
     status = wanted(composed.status, rules)
     note = composed.note if sink.notes else None
     entry = view.entries.get(sink.domain, Entry())
-    case = _Case(view, sink, rules, now, entry, composed, status, sink.vocabulary.word_for(status), note)
-    return _by(turn, _answer(case))
+    until = kept_until(view, composed, sink, rules, now)
+    is_let_go = until is not None and now >= until
+    word = sink.vocabulary.word_for(AWAY if is_let_go else status)
+    case = _Case(view, sink, rules, now, entry, composed, status, word, note, is_let_go)
+    return _by(turn if is_let_go else earlier(turn, until), _answer(case))
 
 
 def _answer(case: _Case) -> Decision:
@@ -144,10 +154,10 @@ def _published(case: _Case) -> Decision | None:
     if published is None or published.word != case.word or published.overridden or published.note != case.note:
         return None
     if not _is_done(case, published):
-        return case.write(Reason.RETRY) if _may_claim(case) else _faded(case)
+        return case.write(Reason.RETRY) if case.may_claim() else _faded(case)
     if published.refresh_at is not None and case.now >= published.refresh_at:
-        return _renew(case, published) if _is_proven(case) else _faded(case)
-    if published.is_nearly_due(case.now) and case.now - case.entry.shown_from < JUST_NOW and _is_proven(case):
+        return _renew(case, published) if case.is_proven() else _faded(case)
+    if published.is_nearly_due(case.now) and case.now - case.entry.shown_from < JUST_NOW and case.is_proven():
         return case.write(Reason.REFRESH)
     return _shown_or_not(case, published)
 
@@ -184,21 +194,19 @@ def _is_done(case: _Case, published: Publication) -> bool:
 
 
 def _shown_or_not(case: _Case, published: Publication) -> Decision:
-    shown, at = case.entry.shown, published.refresh_at
+    shown, at, vocabulary = case.entry.shown, published.refresh_at, case.sink.vocabulary
     if _is_lost(case, published) or _is_gone_since(case, published):
-        return _change(case, Reason.REWRITE) if _may_claim(case) else _faded(case)
+        return _change(case, Reason.REWRITE) if case.may_claim() else _faded(case)
     if _is_answered_otherwise(case, published) and _is_news(case, published):  # what stood in its way may have gone
-        return _write_again(case, published) if _may_claim(case) else _faded(case)
-    if shown is None or case.sink.vocabulary.is_echo(published.written, shown) or shown == published.returned:
-        return Decision(Reason.ABSENT if shown and shown.is_absent else Reason.IN_SYNC, requeue_at=at)
-    if shown.is_absent:
+        return _write_again(case, published) if case.may_claim() else _faded(case)
+    if shown is not None and shown.is_absent:
         return Decision(Reason.ABSENT, requeue_at=at)
-    if case.sink.vocabulary.is_faded_echo(published.written, shown):
+    if shown is None or shown == published.returned or vocabulary.shows(published.written, shown):
         return Decision(Reason.IN_SYNC, requeue_at=at)
     if published.is_awaited(case.now):
         return Decision(Reason.CONFIRMING, requeue_at=earlier(published.visible_by, at))
     if published.rewrites < 1 or _is_news(case, published):  # news may end what hides ours
-        return _write_again(case, published) if _may_claim(case) else _faded(case)
+        return _write_again(case, published) if case.may_claim() else _faded(case)
     return Decision(Reason.SHADOWED, requeue_at=at)
 
 
@@ -234,7 +242,7 @@ def _already_shown(case: _Case) -> Decision | None:
     if vocabulary.is_echo(case.word, shown) and not shown.is_absent:
         return Decision(Reason.IN_SYNC)
     if _is_own_faded(case, case.word, shown):
-        is_worth_it = _is_proven(case) if case.sink.leased else _is_said_since(case)
+        is_worth_it = case.is_proven() if case.sink.leased else _is_said_since(case)
         return None if is_worth_it else _faded(case)
     return None
 
@@ -266,22 +274,13 @@ def _is_left_of_ours(case: _Case, published: Publication, shown: Status) -> bool
     return is_leased and case.entry.mine and case.sink.vocabulary.is_faded_echo(published.written, shown)
 
 
-def _is_proven(case: _Case) -> bool:
-    return is_proven(case.view, case.composed, case.sink.domain, case.rules, case.now)
-
-
 def _to_write(case: _Case) -> Decision:
     """Write, unless what would be claimed has no proof: then only what is not true any more is taken back."""
-    if _may_claim(case):
-        return _change(case, Reason.CHANGE)
+    if case.may_claim():
+        return _change(case, Reason.LET_GO if case.is_let_go else Reason.CHANGE)
     if case.publication and case.publication.holds(case.now) and case.publication.word != case.word:
         return Decision(Reason.RETRACT, overridden=case.publication.overridden)
     return _faded(case)
-
-
-def _may_claim(case: _Case) -> bool:
-    """Whether it may be written: what fades by itself in a service is not claimed there without proof."""
-    return not case.sink.leased or _is_proven(case)
 
 
 def _change(case: _Case, reason: Reason) -> Decision:

@@ -54,6 +54,10 @@ class Vocabulary(Value, frozen=True):
         """Whether the service makes `shown` by itself of what `word` set."""
         return any(self.is_fade(status, shown) for status in self.echoes.get(word, frozenset()))
 
+    def shows(self, word: str, shown: Status) -> bool:
+        """Whether `shown` is what `word` set, or what the service has made of that by itself."""
+        return self.is_echo(word, shown) or self.is_faded_echo(word, shown)
+
     def beside(self, other: Vocabulary) -> Vocabulary:
         """The same words, with what is known of another door to the same presence: echoes, fades, what is on top."""
         echoes = {**other.echoes, **self.echoes}

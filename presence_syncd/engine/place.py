@@ -98,6 +98,7 @@ class Placed:
             direction=self.direction,
             writer=self.writer,
             leased=self.leased,
+            fades=self.driver.service.traits.fades,
             notes=self.driver.service.traits.notes,
             retry_at=self.trouble.retry_at if self.trouble.word is None else 0.0,
             refused=self.trouble.word,

@@ -24,6 +24,7 @@ VOCABULARIES = {
     "skype": ucwa.VOCABULARY,
     "bems": bems.vocabulary(),
 }
+UNFADING = {"bems"}
 VISIBLE_WITHIN = 60.0
 
 
@@ -34,6 +35,7 @@ class Desk:
         self.rules = rules or Rules()
         self.view = View({name: Entry() for name in names})
         self.sinks = {name: Sink(name, VOCABULARIES[name], directions.get(name, Direction.BOTH)) for name in names}
+        self.sinks |= {name: replace(self.sinks[name], fades=False) for name in UNFADING & set(names)}
 
     def see(
         self,

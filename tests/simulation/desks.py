@@ -40,7 +40,7 @@ def private(path: Path, text: str) -> None:
 class Desk(ABC):
     """One emulated service. `seats` says who is there: absent, True at the keyboard, False idle.
 
-    `words` are what people can choose, each with its meaning; `told` what colleagues see of a word said elsewhere;
+    `unfading`: what we say there stands although nobody is there. `words` are what people can choose, each with its meaning; `told` what colleagues see of a word said elsewhere;
     `visible_after` seconds pass until what was said can be read.
     """
 
@@ -53,6 +53,7 @@ class Desk(ABC):
     poll_within: float
     visible_after = 0.0
     leased = False
+    unfading = False
     fades_ours = False
     signs_in_with_a_word = False
 
@@ -473,7 +474,7 @@ class BemsDesk(Desk):
     hosts = (f"bems.{DOMAIN}",)
     words: ClassVar = {"available": AVAILABLE, "busy": BUSY, "doNotDisturb": DND, "berightback": BRB, "away": AWAY}
     told = meanings.BEMS
-    signs_in_with_a_word = True
+    unfading = signs_in_with_a_word = True
     numbers: ClassVar = {3500: AVAILABLE, 4800: IDLE, 6500: BUSY, 7800: IDLE_BUSY, 9500: DND, 12500: BRB, 15500: AWAY, 18000: OFFLINE, -1: UNKNOWN}  # fmt: skip
 
     def __init__(self, folder: Path, people: tuple[str, ...], rng: random.Random, clock: EmulatedClock) -> None:

@@ -74,7 +74,8 @@ class Episode:
             words = [c.words[0] for c in closings if len(c.words) == 1 and world.composes(c.person) != "busiest"]
             self.broken += await trials.siesta(world, world.random(f"siesta {self.number}"), words, BOUND)
         if self.tried and not self.broken:
-            await trials.evening(world, self.tried, BOUND, self._paused)
+            home = None if "home" in world.parameters.without else world.random(f"home {self.number}")
+            self.broken += await trials.evening(world, self.tried, home, BOUND, self._paused)
         return self.broken
 
     # trouble

@@ -90,11 +90,12 @@ def _disagreeing(world: World, person: str, word: Said, *, crossed: bool = False
 
 
 def _is_left_to_fade(world: World, name: str, word: Said) -> bool:
-    """Whether nothing proves any more that they are there, so that a session that says so is not renewed (§4 Evidence).
+    """Whether nothing proves any more that they are there, so that what says so is let go (§4 Evidence).
 
     Their word was put back by us, would show although they rest, and is old; and nothing of their own shows elsewhere.
     """
-    if not world.desks[name].leased or world.desks[name].seats.get(word.person) is True:
+    desk = world.desks[name]
+    if not (desk.leased or desk.unfading) or desk.seats.get(word.person) is True:
         return False
     if world.now() - word.at <= world.evidence(word.person) or not _may_hide_rest(world, word):
         return False
@@ -184,6 +185,19 @@ def available_needs_evidence(world: World) -> list[Broken]:
         if late and not excused and not _seems_awake(world, wrote, typed):
             broken.append(Broken("available needs evidence", f"{_told(wrote)}, typed last at {typed:.0f}"))
     return broken[:3]
+
+
+def nobody_gone_looks_available(world: World) -> list[Broken]:
+    """§4 Evidence: once everybody has rested, or been gone, for longer than any proof lasts, nobody is shown as available."""
+    broken = []
+    for person in world.people:
+        for name in world.links(person):
+            seems_so = any(desk.hides_rest(person) for desk in world.desks.values())
+            seems_so = seems_so or _went_unseen(world, Wrote(world.now(), name, person, "", world.life))
+            if world.desks[name].shown(person) == AVAILABLE and not seems_so:
+                world.explain(person)
+                broken.append(Broken("nobody gone looks available", f"{person} in {name}"))
+    return broken
 
 
 def _spoke(world: World, wrote: Wrote) -> float:

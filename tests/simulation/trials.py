@@ -74,9 +74,13 @@ def _rests_in(world: World, rng: Random, word: Said) -> str:
 
 
 async def evening(
-    world: World, rng: Random, bound: float, pause: Callable[[str, float], Coroutine[Any, Any, None]]
-) -> None:
-    """Everybody is paused and says something; then they are available, and go to sleep without signing out."""
+    world: World,
+    rng: Random,
+    home: Random | None,
+    bound: float,
+    pause: Callable[[str, float], Coroutine[Any, Any, None]],
+) -> list[Broken]:
+    """Everybody is paused and says something; then they are available, and rest; where `home` says so they leave."""
     async with anyio.create_task_group() as tasks:
         for person in world.people:
             tasks.start_soon(pause, person, PAUSED)
@@ -88,8 +92,10 @@ async def evening(
     await anyio.sleep(bound)
     for person in world.people:
         for desk in world.links(person):
-            world.act(Act(world.now(), person, desk, "idle"))
+            goes = home is not None and home.random() < 0.5
+            world.act(Act(world.now(), person, desk, "leave" if goes else "idle"))
     await anyio.sleep(NIGHT)
+    return invariants.nobody_gone_looks_available(world)
 
 
 def _say_available(world: World, rng: Random, person: str) -> None:

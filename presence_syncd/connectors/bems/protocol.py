@@ -57,6 +57,7 @@ class BemsService(Service):
             poll_every=settings.lookup_every,
             pushes=True,
             sweep_size=0 if self.lookup is None else SWEEP_SIZE,
+            fades=False,
             notes=True,
         )
 

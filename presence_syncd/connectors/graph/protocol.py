@@ -252,7 +252,7 @@ class GraphLink(Link):
         if self.seen is None or not self.seen.status.is_known:
             return False
         word, shown = self.memory.get("preferred", ""), self.seen.status
-        return not (self.vocabulary.is_echo(word, shown) or self.vocabulary.is_faded_echo(word, shown))
+        return not self.vocabulary.shows(word, shown)
 
     def _is_note_ours(self) -> bool:
         """Whether the note may still be the one we wrote: no other has been seen since."""

@@ -1,0 +1,160 @@
+"""Where nothing fades by itself, available is let go once nothing proves the person any more."""
+
+from __future__ import annotations
+
+import pytest
+
+from presence_syncd.core.decision import Reason
+from presence_syncd.core.entry import Kind
+from presence_syncd.core.presence import parse_status
+from presence_syncd.core.view import Pin, Rules
+from tests.core.desk import Desk
+
+EVIDENCE = 900.0
+LEFT_AT = 100.0
+
+
+def shown_in_bems(word: str = "available", rules: Rules | None = None, **others: str) -> Desk:
+    """Somebody says a word in Skype at 10; we write it to BlackBerry."""
+    desk = Desk("skype", "bems", *others, rules=rules)
+    desk.start(skype="away", bems="offline", **others)
+    desk.see("skype", word, 10)
+    desk.write("bems", 10)
+    desk.see("bems", word, 11)
+    return desk
+
+
+@pytest.mark.parametrize("rest", ["available+idle", "offline"])
+def test_it_is_let_go_so_long_after_the_last_sign(rest: str) -> None:
+    desk = shown_in_bems()
+    desk.see("skype", rest, LEFT_AT)
+    assert desk.why("bems", LEFT_AT + EVIDENCE - 1) in (Reason.IN_SYNC, Reason.HELD)
+    decision = desk.decide("bems", LEFT_AT + EVIDENCE)
+    assert (decision.reason, decision.word) == (Reason.LET_GO, "away")
+
+
+@pytest.mark.parametrize("rest", ["available+idle", "offline"])
+def test_it_is_looked_at_again_when_it_is_to_be_let_go(rest: str) -> None:
+    desk = shown_in_bems()
+    desk.see("skype", rest, LEFT_AT)
+    assert desk.decide("bems", LEFT_AT + 50).requeue_at == LEFT_AT + EVIDENCE
+
+
+def test_who_is_seen_there_is_kept_available_however_old_the_word() -> None:
+    desk = shown_in_bems()
+    for at in range(600, 7200, 600):
+        desk.see("skype", "available", at)
+        decision = desk.decide("bems", at + 60)
+        assert (decision.reason, decision.requeue_at) == (Reason.IN_SYNC, at + EVIDENCE)
+
+
+def test_a_feed_that_tells_nothing_any_more_proves_no_longer_than_anything_else() -> None:
+    desk = shown_in_bems()
+    desk.see("skype", "available", 600)
+    assert desk.why("bems", 600 + EVIDENCE - 1) is Reason.IN_SYNC
+    assert desk.why("bems", 600 + EVIDENCE + 1) is Reason.LET_GO
+
+
+def test_another_service_that_shows_them_is_proof_enough() -> None:
+    desk = shown_in_bems(symphony="available")
+    desk.see("skype", "offline", LEFT_AT)
+    desk.see("symphony", "available", LEFT_AT + EVIDENCE)
+    assert desk.why("bems", LEFT_AT + EVIDENCE) is Reason.HELD
+
+
+def test_what_we_have_written_elsewhere_proves_nothing() -> None:
+    desk = shown_in_bems(teams="offline")
+    desk.write("teams", 12)
+    desk.see("teams", "available", 600)
+    desk.see("skype", "offline", LEFT_AT)
+    desk.see("teams", "available", LEFT_AT + EVIDENCE)
+    assert desk.why("bems", LEFT_AT + EVIDENCE) is Reason.LET_GO
+
+
+def test_once_let_go_nothing_is_claimed_until_they_are_seen_again() -> None:
+    desk = shown_in_bems()
+    desk.see("skype", "available+idle", LEFT_AT)
+    desk.write("bems", 1000)
+    assert desk.why("bems", 1001) is Reason.CONFIRMING
+    assert desk.see("bems", "away", 1002) is Kind.ECHO
+    assert desk.why("bems", 1100) is Reason.FADED
+    desk.see("skype", "offline", 1200)  # the machine slept: no sign of a person
+    assert desk.why("bems", 1300) is Reason.HELD
+    desk.see("skype", "available", 5000)
+    decision = desk.decide("bems", 5001)
+    assert (decision.reason, decision.word) == (Reason.CHANGE, "available")
+
+
+def test_one_that_failed_is_tried_again() -> None:
+    desk = shown_in_bems()
+    desk.see("skype", "available+idle", LEFT_AT)
+    desk.begin("bems", 1000)
+    desk.fail("bems", 1001)
+    decision = desk.decide("bems", 1010)
+    assert (decision.reason, decision.word) == (Reason.RETRY, "away")
+
+
+@pytest.mark.parametrize("shown", ["available+idle", "away", "offline"])
+def test_what_looks_like_rest_already_is_left_alone(shown: str) -> None:
+    desk = shown_in_bems()
+    desk.see("skype", "available+idle", LEFT_AT)
+    desk.see("bems", shown, LEFT_AT)
+    assert desk.writing(LEFT_AT + EVIDENCE).get("bems") is None
+
+
+def test_their_own_word_there_is_theirs_however_long_it_stands() -> None:
+    desk = Desk("skype", "bems")
+    desk.start(skype="away", bems="offline")
+    desk.see("bems", "available", 10)
+    assert desk.why("bems", 9000) is Reason.OWN_WORD
+    desk.see("skype", "busy", 9100)
+    desk.see("skype", "available", 9100.5)
+    desk.see("skype", "offline", 9200)
+    assert desk.writing(9200 + 2 * EVIDENCE).get("bems") is None
+
+
+def test_busy_is_held_as_policy_has_it() -> None:
+    desk = shown_in_bems("busy")
+    desk.see("skype", "offline", LEFT_AT)
+    assert desk.why("bems", LEFT_AT + 10 * EVIDENCE) is Reason.HELD
+
+
+def test_a_pin_proves_itself() -> None:
+    desk = shown_in_bems()
+    desk.see("skype", "available+idle", LEFT_AT)
+    desk.view = desk.view.__class__(desk.view.entries, pin=Pin(parse_status("available"), 1e6))
+    assert desk.why("bems", 10 * EVIDENCE) is Reason.IN_SYNC
+
+
+def test_what_a_pin_leaves_behind_is_let_go_where_they_are_not_seen() -> None:
+    desk = shown_in_bems()
+    desk.see("skype", "available+idle", LEFT_AT)
+    desk.view = desk.view.__class__(desk.view.entries, pin=Pin(parse_status("busy"), 3000))
+    desk.write("bems", 2000)
+    desk.see("bems", "busy", 2001)
+    assert desk.why("bems", 2999) is Reason.IN_SYNC
+    decision = desk.decide("bems", 3000)
+    assert (decision.reason, decision.word) == (Reason.LET_GO, "away")
+
+
+def test_a_word_just_said_needs_no_proof() -> None:
+    desk = Desk("skype", "bems")
+    desk.start(skype="busy", bems="offline")
+    desk.see("skype", "available", 1000)
+    desk.see("skype", "available+idle", 1001)
+    assert desk.why("bems", 1002) is Reason.CHANGE
+
+
+def test_what_was_said_long_ago_is_not_claimed_for_who_rests() -> None:
+    desk = Desk("skype", "bems")
+    desk.start(skype="busy", bems="offline")
+    desk.see("skype", "available", 1000)
+    desk.see("skype", "available+idle", 1001)
+    assert desk.why("bems", 1000 + EVIDENCE) is Reason.CHANGE
+    assert desk.why("bems", 1001 + EVIDENCE) is Reason.FADED
+
+
+def test_evidence_is_the_policys() -> None:
+    desk = shown_in_bems(rules=Rules(evidence=60))
+    desk.see("skype", "available+idle", LEFT_AT)
+    assert desk.why("bems", LEFT_AT + 60) is Reason.LET_GO
