@@ -49,7 +49,8 @@ class Decision(Value, frozen=True):
     """What to do for one link.
 
     `word` is set for the reasons of `WRITES`; `requeue_at` is when to decide again at the latest (daemon seconds; None:
-    when something changes). `overridden` goes with `RETRACT`: the person replaced what we published.
+    when something changes). With `RETRACT` go `overridden`: the person replaced what we published; and `hidden`:
+    available, chosen there, hides it.
     """
 
     reason: Reason
@@ -58,6 +59,7 @@ class Decision(Value, frozen=True):
     note: str | None = None
     requeue_at: float | None = None
     overridden: bool = False
+    hidden: bool = False
 
 
 class Sink(Value, frozen=True):

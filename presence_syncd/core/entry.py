@@ -68,6 +68,14 @@ class Word(Value, frozen=True):
             return self.faded
         return self.status
 
+    def faded_to(self, seen: Status, now: float, settle: float) -> Word:
+        """What the service made of it laid over it, keeping in mind that nobody was there for `settle` seconds."""
+        return replace(self, faded=seen, faded_at=now, gone=self.was_gone(now, settle))
+
+    def as_said(self) -> Word:
+        """The word without what became of it."""
+        return replace(self, faded=None, faded_at=0.0, gone=False)
+
 
 class Publication(Value, frozen=True):
     """One write of ours. It is noted before its request goes out, so that no echo can come before it.
@@ -152,6 +160,7 @@ class Entry(Value, frozen=True):
     our writes and of words that came right after one of them.
     `foretold` is what it may show until `foretold_until` because one of its doors signed in. Until `vouched_until` it
     may show them awake, where they rested, because we reported activity; the domains `vouched_by` were the proof of it.
+    `hidden_at` is when a session of ours was ended because available, chosen there, hid it, and nothing proved them.
     """
 
     shown: Status | None = None
@@ -176,6 +185,7 @@ class Entry(Value, frozen=True):
     foretold_until: float = 0.0
     vouched_by: frozenset[str] = frozenset()
     vouched_until: float = 0.0
+    hidden_at: float | None = None
 
     def publications(self, now: float) -> tuple[Publication, ...]:
         """Those that may matter: the present one first, then earlier ones that are not overdue."""
@@ -288,13 +298,3 @@ def is_older(one: int | str | None, other: int | str | None) -> bool:
     if isinstance(one, str) and isinstance(other, str):
         return one < other
     return False
-
-
-def with_fade(word: Word, seen: Status, now: float, settle: float) -> Word:
-    """Lay what the service made of the word over it, keeping in mind that nobody was there for `settle` seconds."""
-    return replace(word, faded=seen, faded_at=now, gone=word.was_gone(now, settle))
-
-
-def without_fade(word: Word) -> Word:
-    """The word as it was said."""
-    return replace(word, faded=None, faded_at=0.0, gone=False)

@@ -18,8 +18,6 @@ from presence_syncd.core.entry import (
     Word,
     is_idle_variant,
     is_older,
-    with_fade,
-    without_fade,
 )
 from presence_syncd.core.presence import Status
 from presence_syncd.core.revealed import (
@@ -251,7 +249,7 @@ def _heed(
     if kind is Kind.OWN:
         return replace(entry, word=Word(seen.status, entry.shown_at), answers=_answers(entry, seen.at))
     if kind is Kind.ECHO and entry.word is not None and entry.has_come_back(seen.status):
-        return replace(entry, word=without_fade(entry.word))
+        return replace(entry, word=entry.word.as_said())
     if kind is Kind.ECHO and entry.word is not None and is_call_over(entry, seen, vocabulary):
         rest = replace(entry.word, status=seen.status.awake)  # since when nobody knows: it is no news
         return replace(entry, word=_faded(rest, seen, vocabulary, rules.settle_fade))
@@ -277,13 +275,13 @@ def _agree(entry: Entry, seen: Observation, view: View, said: Composed) -> Entry
 
 def _faded(word: Word, seen: Observation, vocabulary: Vocabulary, settle: float) -> Word:
     if seen.status == word.status:
-        return without_fade(word)
+        return word.as_said()
     if (
         seen.status.is_absent
         or is_idle_variant(word.status, seen.status)
         or vocabulary.is_fade(word.status, seen.status)
     ):
-        return with_fade(word, seen.status, seen.at, settle)
+        return word.faded_to(seen.status, seen.at, settle)
     return word
 
 

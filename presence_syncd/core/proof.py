@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from presence_syncd.core.compose import Composed, wanted
 from presence_syncd.core.decision import Sink
-from presence_syncd.core.entry import PRESENT, Publication
+from presence_syncd.core.entry import PRESENT, Entry, Publication
 from presence_syncd.core.presence import AVAILABLE, Availability
 from presence_syncd.core.view import Rules, View
+from presence_syncd.core.vocabulary import Vocabulary
 
 
 def is_proven(view: View, composed: Composed, domain: str, rules: Rules, now: float) -> bool:
@@ -64,10 +65,43 @@ def _last_sign(view: View, composed: Composed, domain: str, rules: Rules, now: f
 def may_claim(view: View, composed: Composed, word: str | None, sink: Sink, rules: Rules, now: float) -> bool:
     """Whether a word may be written: what nobody has proven is claimed neither by a lease nor where nothing fades."""
     if sink.leased:
-        return is_proven(view, composed, sink.domain, rules, now)
-    if sink.fades or composed.domain == sink.domain or word != sink.vocabulary.word_for(AVAILABLE):
+        return is_proven(view, composed, sink.domain, rules, now) and not _was_hidden(view, composed, sink, rules, now)
+    if sink.fades or word != sink.vocabulary.word_for(AVAILABLE):
         return True
+    if composed.domain == sink.domain:
+        return not _rests(view.entries[sink.domain], sink.vocabulary)
     return now <= composed.at + rules.evidence or is_proven(view, composed, sink.domain, rules, now)
+
+
+def _rests(entry: Entry, vocabulary: Vocabulary) -> bool:
+    """Whether what shows tells that nobody types there; what we wrote ourselves does not."""
+    ours = entry.publication
+    is_ours = ours is not None and entry.shown is not None and vocabulary.is_echo(ours.written, entry.shown)
+    return entry.shown is not None and not entry.is_awake and not is_ours
+
+
+def holds_up_available(view: View, sink: Sink, rules: Rules, now: float) -> bool:
+    """Whether available shows over a lease of ours that says something else, and they are seen nowhere else.
+
+    It was chosen there, and shows as long as any session lasts (Graph's preferred state; graph sheet §2): if who chose
+    it is gone, ours is the one.
+    """
+    return sink.leased and view.entries[sink.domain].shown == AVAILABLE and not _is_seen(view, sink.domain, rules, now)
+
+
+def _was_hidden(view: View, composed: Composed, sink: Sink, rules: Rules, now: float) -> bool:
+    """Whether that was so the last time, and is still to be feared: there is no news, and nothing else shows."""
+    entry = view.entries.get(sink.domain)
+    if entry is None or entry.hidden_at is None or composed.at > entry.hidden_at:
+        return False
+    is_past = entry.shown is not None and entry.shown != AVAILABLE and not entry.shown.is_absent
+    return not is_past and not _is_seen(view, sink.domain, rules, now)
+
+
+def _is_seen(view: View, domain: str, rules: Rules, now: float) -> bool:
+    """Whether another domain shows them there, and awake, by their own doing, however old their word."""
+    others = (entry for name, entry in view.entries.items() if name != domain)
+    return any(entry.is_awake and not entry.mine and entry.is_live(now, rules.evidence) for entry in others)
 
 
 def was_let_go(published: Publication, view: View, composed: Composed, domain: str, rules: Rules, now: float) -> bool:

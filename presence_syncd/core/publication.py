@@ -159,13 +159,15 @@ def fail(view: View, domain: str, now: float, *, settled: bool) -> View:
     return view.put(domain, replace(entry, publication=_given_up(failed)))
 
 
-def take_back(view: View, domain: str, visible_within: float, now: float) -> View:
-    """The service forgot what we published; it may show it for `visible_within` seconds more."""
+def take_back(view: View, domain: str, visible_within: float, now: float, *, hidden: bool = False) -> View:
+    """The service forgot what we published; it may show for `visible_within` seconds more. `hidden`: it never did."""
     entry = view.entries[domain]
     if entry.publication is None:
         return view
     gone = replace(entry.publication, taken_back=True, visible_by=now + visible_within)
-    return view.put(domain, replace(entry, publication=None, earlier=(*entry.earlier, gone)[-KEPT:]))
+    hidden_at = now if hidden else entry.hidden_at
+    earlier = (*entry.earlier, gone)[-KEPT:]
+    return view.put(domain, replace(entry, publication=None, earlier=earlier, hidden_at=hidden_at))
 
 
 def leave(view: View, domain: str, now: float) -> View:

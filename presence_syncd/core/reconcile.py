@@ -10,7 +10,7 @@ from presence_syncd.core.compose import Composed, compose, next_turn, wanted
 from presence_syncd.core.decision import Decision, Reason, Sink
 from presence_syncd.core.entry import IN_SIGHT, Entry, Publication
 from presence_syncd.core.presence import AWAY, Status
-from presence_syncd.core.proof import is_proven, kept_until, may_claim, was_let_go
+from presence_syncd.core.proof import holds_up_available, is_proven, kept_until, may_claim, was_let_go
 from presence_syncd.core.revealed import CHOSEN, passing
 from presence_syncd.core.values import Value, earlier, replace
 from presence_syncd.core.view import Rules, View
@@ -207,7 +207,8 @@ def _shown_or_not(case: _Case, published: Publication) -> Decision:
         return Decision(Reason.CONFIRMING, requeue_at=earlier(published.visible_by, at))
     if published.rewrites < 1 or _is_news(case, published):  # news may end what hides ours
         return _write_again(case, published) if case.may_claim() else _faded(case)
-    return Decision(Reason.SHADOWED, requeue_at=at)
+    is_hidden = holds_up_available(case.view, case.sink, case.rules, case.now)
+    return Decision(Reason.RETRACT, hidden=True) if is_hidden else Decision(Reason.SHADOWED, requeue_at=at)
 
 
 def _is_answered_otherwise(case: _Case, published: Publication) -> bool:
@@ -219,9 +220,8 @@ def _is_answered_otherwise(case: _Case, published: Publication) -> bool:
 
 def _is_lost(case: _Case, published: Publication) -> bool:
     """Whether the service forgot a session it should hold: it was seen, it has not expired, and nobody is shown."""
-    shown = case.entry.shown
-    seen = published.confirmed_at is not None
-    return shown is not None and shown.is_absent and seen and published.holds(case.now)
+    shown, is_seen = case.entry.shown, published.confirmed_at is not None
+    return shown is not None and shown.is_absent and is_seen and published.holds(case.now)
 
 
 def _is_gone_since(case: _Case, published: Publication) -> bool:

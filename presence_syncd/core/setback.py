@@ -15,7 +15,7 @@ from presence_syncd.core.view import View
 T = TypeVar("T", Entry, Publication, Word)
 
 PAST = {
-    Entry: ("shown_at", "shown_from", "live_at", "note_at"),
+    Entry: ("shown_at", "shown_from", "live_at", "note_at", "hidden_at"),
     Word: ("at", "faded_at"),
     Publication: ("at", "accepted_at", "confirmed_at"),
 }

@@ -191,7 +191,7 @@ class Writing:
         await self._run(link, flow, Urgency.CHANGE, decision)
         within = link.driver.service.traits.visible_within
         now = self._clock.now()
-        self._board.view = take_back(self._board.view, link.domain, within, now)
+        self._board.view = take_back(self._board.view, link.domain, within, now, hidden=decision.hidden)
         composed = compose(self._board.view, self._board.rules, now)
         change = of_status(self._account, self._board.view, composed) or None
         link.log.info("retracted", overridden=decision.overridden, change=change)

@@ -97,8 +97,8 @@ class Desk:
         self.accept(name, now, shown, **answer)
         return decision
 
-    def take_back(self, name: str, now: float) -> None:
-        self.view = take_back(self.view, name, VISIBLE_WITHIN, now)
+    def take_back(self, name: str, now: float, *, hidden: bool = False) -> None:
+        self.view = take_back(self.view, name, VISIBLE_WITHIN, now, hidden=hidden)
 
     def sink(self, name: str, vocabulary: Vocabulary | None = None, **changes: object) -> None:
         """Change what is known of a link."""

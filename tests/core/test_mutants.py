@@ -11,7 +11,7 @@ import pytest
 from presence_syncd.connectors.symphony import wire as symphony
 from presence_syncd.core.change import of_status, of_word
 from presence_syncd.core.decision import Reason
-from presence_syncd.core.entry import IN_SIGHT, Entry, Kind, Observation, Publication, Word, without_fade
+from presence_syncd.core.entry import IN_SIGHT, Entry, Kind, Observation, Publication, Word
 from presence_syncd.core.presence import (
     AVAILABLE,
     AWAY,
@@ -414,7 +414,7 @@ def test_a_view_is_read_as_it_was_written_after_each_step_of_a_write() -> None:
 
 def test_the_word_as_it_was_said_knows_nothing_of_who_was_gone() -> None:
     faded = Word(AVAILABLE, 1.0, faded=AWAY, faded_at=2.0, gone=True)
-    assert without_fade(faded) == Word(AVAILABLE, 1.0)
+    assert faded.as_said() == Word(AVAILABLE, 1.0)
 
 
 def test_what_was_not_accepted_yet_is_in_sight_by_nothing_that_was_read_later() -> None:

@@ -128,13 +128,14 @@ def _is_written_since(world: World, word: Said) -> bool:
 def no_write_makes_a_write(world: World, person: str, since: float, besides: str = "") -> list[Broken]:
     """§4 Echo: after that nothing is written except refreshes; no write makes a write.
 
-    What was accepted and does not show may be written once more (mapping §4.3: one re-write, then it is shadowed).
+    What was accepted and does not show may be written once more (mapping §4.3: one re-write, then it is shadowed), and
+    then be taken back.
     `besides` is a service in which something has changed: where the person left, what they shall find may be written.
     """
     earlier = {(w.desk, w.word) for w in world.facts.wrote if w.person == person and w.at <= since}
     later = [w for w in world.facts.wrote if w.person == person and w.at > since and w.desk != besides]
     once = Counter((w.desk, w.word) for w in later if not _renews(world, w))
-    wrong = [w for w in later if (w.desk, w.word) not in earlier or once[w.desk, w.word] > 1]
+    wrong = [w for w in later if not ((w.desk, w.word) in earlier or _takes_back(w)) or once[w.desk, w.word] > 1]
     if len(later) > 40:
         wrong = later
     return [Broken("no write makes a write", f"{person}: {_listed(wrong)}")] if wrong else []
@@ -142,6 +143,10 @@ def no_write_makes_a_write(world: World, person: str, since: float, besides: str
 
 def _renews(world: World, wrote: Wrote) -> bool:
     return world.desks[wrote.desk].leased and "clear" not in wrote.word
+
+
+def _takes_back(wrote: Wrote) -> bool:
+    return wrote.word.strip() == "clearPresence"
 
 
 def writes_are_bounded(world: World, person: str, since: float, until: float) -> list[Broken]:
