@@ -9,6 +9,7 @@ from presence_syncd.core.compose import Composed, wanted
 from presence_syncd.core.decision import Sink
 from presence_syncd.core.entry import PRESENT, Entry, Publication
 from presence_syncd.core.presence import AVAILABLE, Availability
+from presence_syncd.core.revealed import SOON
 from presence_syncd.core.view import Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
 
@@ -81,27 +82,27 @@ def _rests(entry: Entry, vocabulary: Vocabulary) -> bool:
 
 
 def holds_up_available(view: View, sink: Sink, rules: Rules, now: float) -> bool:
-    """Whether available shows over a lease of ours that says something else, and they are seen nowhere else.
+    """Whether available shows although a session of ours says something else, or has faded, and nothing proves them.
 
     It was chosen there, and shows as long as any session lasts (Graph's preferred state; graph sheet §2): if who chose
     it is gone, ours is the one.
     """
-    return sink.leased and view.entries[sink.domain].shown == AVAILABLE and not _is_seen(view, sink.domain, rules, now)
+    entry = view.entries.get(sink.domain, Entry())
+    ours, shown = entry.publication, entry.shown
+    if not sink.leased or ours is None or ours.accepted_at is None or shown != AVAILABLE:
+        return False
+    is_said = sink.vocabulary.is_echo(ours.written, shown)
+    in_sight = entry.shown_from >= (ours.expires_at or 0.0) + SOON if is_said else not ours.is_awaited(now)
+    return in_sight and not view.proving(sink.domain, now, rules.evidence)
 
 
 def _was_hidden(view: View, composed: Composed, sink: Sink, rules: Rules, now: float) -> bool:
     """Whether that was so the last time, and is still to be feared: there is no news, and nothing else shows."""
-    entry = view.entries.get(sink.domain)
-    if entry is None or entry.hidden_at is None or composed.at > entry.hidden_at:
+    entry = view.entries.get(sink.domain, Entry())
+    if entry.hidden_at is None or composed.at > entry.hidden_at:
         return False
     is_past = entry.shown is not None and entry.shown != AVAILABLE and not entry.shown.is_absent
-    return not is_past and not _is_seen(view, sink.domain, rules, now)
-
-
-def _is_seen(view: View, domain: str, rules: Rules, now: float) -> bool:
-    """Whether another domain shows them there, and awake, by their own doing, however old their word."""
-    others = (entry for name, entry in view.entries.items() if name != domain)
-    return any(entry.is_awake and not entry.mine and entry.is_live(now, rules.evidence) for entry in others)
+    return not is_past and not view.proving(sink.domain, now, rules.evidence)
 
 
 def was_let_go(published: Publication, view: View, composed: Composed, domain: str, rules: Rules, now: float) -> bool:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from presence_syncd.core.compose import Composed, compose, next_turn, wanted
 from presence_syncd.core.decision import Decision, Reason, Sink
 from presence_syncd.core.entry import IN_SIGHT, Entry, Publication
-from presence_syncd.core.presence import AWAY, Status
+from presence_syncd.core.forbidden import is_forbidden
+from presence_syncd.core.presence import AVAILABLE, AWAY, Status
 from presence_syncd.core.proof import holds_up_available, is_proven, kept_until, may_claim, was_let_go
 from presence_syncd.core.revealed import CHOSEN, passing
 from presence_syncd.core.values import Value, earlier, replace
@@ -17,8 +18,6 @@ from presence_syncd.core.view import Rules, View
 
 JUST_NOW = 2.0
 """Seconds for which a reading is taken for the present state."""
-BLIND = 3600.0
-"""Seconds from the start until a service that never could be read is written all the same: it may forbid to read."""
 PROOF_AGAIN = 30.0
 """Seconds after which proof is looked for again."""
 
@@ -62,8 +61,8 @@ def reconcile_to(
     composed: Composed | None, turn: float | None, view: View, sink: Sink, rules: Rules, now: float
 ) -> Decision:
     """Decide for one link of an account whose status, and whose next turn, were found already for all its links."""
-    if blocked := _is_blocked(view, sink, rules, now):
-        return blocked
+    if forbidden := is_forbidden(view, sink, rules, now):
+        return forbidden
     if composed is None or not composed.status.is_known:
         return Decision(Reason.NOTHING_SAID)
     status = wanted(composed.status, rules)
@@ -81,35 +80,12 @@ def _answer(case: _Case) -> Decision:
     return _nothing_to_say(case) or _own_word(case) or _published(case) or _already_shown(case) or _to_write(case)
 
 
-def _is_blocked(view: View, sink: Sink, rules: Rules, now: float) -> Decision | None:
-    """Ask what forbids to write at all."""
-    if not sink.direction.writes:
-        return Decision(Reason.READ_ONLY)
-    if not sink.writer:
-        return Decision(Reason.STANDBY)
-    if view.paused:
-        return Decision(Reason.PAUSED)
-    if now < view.started_at + rules.grace and any(entry.live_at is None for entry in view.entries.values()):
-        return Decision(Reason.UNREAD, requeue_at=view.started_at + rules.grace)
-    if now < sink.retry_at:
-        return Decision(Reason.BACKOFF, requeue_at=sink.retry_at)
-    if _would_be_blind(view, sink) and now < view.started_at + BLIND:
-        return Decision(Reason.UNREAD, requeue_at=view.started_at + BLIND)
-    return None
-
-
-def _would_be_blind(view: View, sink: Sink) -> bool:
-    """Whether a write may go over a word that was said there while we were away, and that we have not read yet."""
-    entry = view.entries.get(sink.domain, Entry())
-    return sink.direction.reads and entry.live_at is None and not entry.is_unknown
-
-
 def _nothing_to_say(case: _Case) -> Decision | None:
     """The service cannot, or must not, say it: what we said before is taken back, unless the person is just gone."""
     if case.word is not None:
         return None
     if case.status.is_absent:
-        return Decision(Reason.HELD)
+        return _hidden(case) or Decision(Reason.HELD, requeue_at=_again_if_green(case))
     if case.publication and case.publication.holds(case.now):
         return Decision(Reason.RETRACT)
     return Decision(Reason.UNSAYABLE)
@@ -181,7 +157,19 @@ def _is_news(case: _Case, published: Publication) -> bool:
 
 def _faded(case: _Case) -> Decision:
     """Without proof nothing is claimed; proof is looked for again soon, because a feed's sign of life rings no bell."""
-    return Decision(Reason.FADED, requeue_at=case.now + PROOF_AGAIN)
+    return _hidden(case) or Decision(Reason.FADED, requeue_at=case.now + PROOF_AGAIN)
+
+
+def _again_if_green(case: _Case) -> float | None:
+    """When to look again whether a session of ours holds up what shows."""
+    is_green = case.sink.leased and case.publication and case.entry.shown == AVAILABLE
+    return case.now + PROOF_AGAIN if is_green else None
+
+
+def _hidden(case: _Case) -> Decision | None:
+    """A session of ours that another state hides may be all that keeps that up."""
+    is_hidden = holds_up_available(case.view, case.sink, case.rules, case.now)
+    return Decision(Reason.RETRACT, hidden=True) if is_hidden else None
 
 
 def _is_done(case: _Case, published: Publication) -> bool:
@@ -207,8 +195,7 @@ def _shown_or_not(case: _Case, published: Publication) -> Decision:
         return Decision(Reason.CONFIRMING, requeue_at=earlier(published.visible_by, at))
     if published.rewrites < 1 or _is_news(case, published):  # news may end what hides ours
         return _write_again(case, published) if case.may_claim() else _faded(case)
-    is_hidden = holds_up_available(case.view, case.sink, case.rules, case.now)
-    return Decision(Reason.RETRACT, hidden=True) if is_hidden else Decision(Reason.SHADOWED, requeue_at=at)
+    return _hidden(case) or Decision(Reason.SHADOWED, requeue_at=at)
 
 
 def _is_answered_otherwise(case: _Case, published: Publication) -> bool:

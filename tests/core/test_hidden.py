@@ -7,6 +7,8 @@ import pytest
 from presence_syncd.core.decision import Reason
 from presence_syncd.core.entry import Entry, Publication, Word
 from presence_syncd.core.presence import AVAILABLE, BUSY
+from presence_syncd.core.reconcile import PROOF_AGAIN
+from presence_syncd.core.revealed import SOON
 from presence_syncd.core.setback import not_ahead
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import View
@@ -47,12 +49,18 @@ def test_not_before_it_must_have_been_in_sight() -> None:
     assert hidden_in_teams().why("session", BY - 1) is Reason.CONFIRMING
 
 
-@pytest.mark.parametrize("status", ["busy", "available"])
-def test_it_stays_while_they_are_seen_elsewhere_however_old_the_word(status: str) -> None:
-    desk = hidden_in_teams(skype=status)
+def test_it_stays_while_they_are_seen_elsewhere_however_old_the_word() -> None:
+    desk = hidden_in_teams(skype="available")
     for at in (BY, 5000):
-        desk.see("skype", status, at)
+        desk.see("skype", "available", at)
         assert desk.why("session", at + 1) is Reason.SHADOWED
+
+
+def test_busy_which_may_not_fade_proves_them_while_it_is_fresh() -> None:
+    desk = hidden_in_teams(skype="busy")
+    for at, reason in ((BY, Reason.SHADOWED), (900, Reason.SHADOWED), (902, Reason.RETRACT)):
+        desk.see("skype", "busy", at)
+        assert desk.why("session", at) is reason
 
 
 @pytest.mark.parametrize("rest", ["busy+idle", "offline"])
@@ -138,6 +146,56 @@ def test_taking_back_once_more_forgets_nothing() -> None:
     desk.view = desk.view.put("session", replace(desk.entry("session"), publication=Publication("x", BUSY, 1, 2)))
     desk.take_back("session", BY + 100)
     assert desk.entry("session").hidden_at == hidden_at == BY
+
+
+def faded_in_teams() -> Desk:
+    """They say available in Symphony and leave; our session says it in Teams until 310, where they chose it before."""
+    desk = Desk("session", "symphony")
+    desk.sink("session", leased=True)
+    desk.start(session="offline", symphony="away")
+    desk.see("symphony", "available", 10)
+    desk.write("session", 10, refresh_in=200, expires_in=300)
+    desk.see("session", "available", 20)
+    desk.see("symphony", "offline", 100)
+    return desk
+
+
+def test_what_shows_long_after_a_session_of_ours_has_faded_may_be_held_up_by_it() -> None:
+    desk = faded_in_teams()
+    desk.see("session", "available", 310 + SOON - 1)
+    decision = desk.decide("session", 310 + SOON)
+    assert (decision.reason, decision.requeue_at) == (Reason.HELD, 310 + SOON + PROOF_AGAIN)
+    desk.see("session", "available", 310 + SOON)
+    assert desk.decide("session", 310 + SOON).hidden
+
+
+def test_what_has_faded_with_it_is_left_alone() -> None:
+    desk = faded_in_teams()
+    desk.see("session", "away", 310 + SOON)
+    decision = desk.decide("session", 310 + SOON)
+    assert (decision.reason, decision.requeue_at) == (Reason.HELD, None)
+
+
+def test_nor_is_what_shows_without_us() -> None:
+    desk = Desk("session", "symphony")
+    desk.sink("session", leased=True)
+    desk.start(session="available", symphony="offline")
+    desk.view = desk.view.put("session", replace(desk.entry("session"), word=None))
+    decision = desk.decide("session", 5000)
+    assert (decision.reason, decision.requeue_at) == (Reason.HELD, None)
+
+
+def test_where_they_rest_elsewhere_it_is_the_same() -> None:
+    desk = Desk("session", "skype")
+    desk.sink("session", leased=True)
+    desk.start(session="offline", skype="away")
+    desk.see("skype", "available", 10)
+    desk.write("session", 10, refresh_in=200, expires_in=300)
+    desk.see("skype", "available+idle", 100)
+    desk.see("session", "available", 310 + SOON - 1)
+    assert desk.why("session", 310 + SOON) is Reason.FADED
+    desk.see("session", "available", 310 + SOON)
+    assert desk.decide("session", 310 + SOON).hidden
 
 
 def test_the_moment_is_moved_with_the_clock() -> None:

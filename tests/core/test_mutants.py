@@ -12,6 +12,7 @@ from presence_syncd.connectors.symphony import wire as symphony
 from presence_syncd.core.change import of_status, of_word
 from presence_syncd.core.decision import Reason
 from presence_syncd.core.entry import IN_SIGHT, Entry, Kind, Observation, Publication, Word
+from presence_syncd.core.forbidden import BLIND
 from presence_syncd.core.presence import (
     AVAILABLE,
     AWAY,
@@ -25,7 +26,6 @@ from presence_syncd.core.presence import (
     status,
 )
 from presence_syncd.core.publication import begin, freeze, leave
-from presence_syncd.core.reconcile import BLIND
 from presence_syncd.core.revealed import _is_chosen, _would_show, is_seen_to_be_over, passing
 from presence_syncd.core.setback import not_ahead
 from presence_syncd.core.values import replace

@@ -7,10 +7,10 @@ import pytest
 from presence_syncd.connectors.symphony import wire
 from presence_syncd.core.decision import Reason
 from presence_syncd.core.entry import Kind, is_older
+from presence_syncd.core.forbidden import BLIND
 from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY
 from presence_syncd.core.proof import is_proven
 from presence_syncd.core.publication import leave
-from presence_syncd.core.reconcile import BLIND
 from presence_syncd.core.view import Compose, Direction, Rules
 from tests.core.desk import VISIBLE_WITHIN, VOCABULARIES, Desk
 

@@ -6,9 +6,10 @@ import pytest
 
 from presence_syncd.core.decision import Reason, Sink
 from presence_syncd.core.entry import Entry, Kind
+from presence_syncd.core.forbidden import BLIND
 from presence_syncd.core.presence import AWAY
 from presence_syncd.core.proof import is_proven, may_report
-from presence_syncd.core.reconcile import BLIND, reconcile
+from presence_syncd.core.reconcile import reconcile
 from presence_syncd.core.view import Direction, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
 from tests.core.desk import VOCABULARIES, Desk
