@@ -59,8 +59,9 @@ def kept_until(view: View, composed: Composed, sink: Sink, rules: Rules, now: fl
 def _last_sign(view: View, composed: Composed, domain: str, rules: Rules, now: float) -> float:
     """When something said last that the person is there: their word, a proof, or the moment in which one ended."""
     proving = view.proving(domain, now, rules.evidence)
-    theirs = [(name, entry) for name, entry in view.entries.items() if name != domain and not entry.mine]
-    return max(composed.at, *((entry.live_at or 0.0) if name in proving else entry.shown_at for name, entry in theirs))
+    theirs = ((name, entry) for name, entry in view.entries.items() if name != domain and not entry.mine)
+    signs = ((entry.live_at or 0.0) if name in proving else entry.shown_at for name, entry in theirs)
+    return max((composed.at, *signs))
 
 
 def may_claim(view: View, composed: Composed, word: str | None, sink: Sink, rules: Rules, now: float) -> bool:

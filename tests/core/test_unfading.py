@@ -7,6 +7,7 @@ import pytest
 from presence_syncd.core.decision import Reason
 from presence_syncd.core.entry import Kind
 from presence_syncd.core.presence import parse_status
+from presence_syncd.core.values import replace
 from presence_syncd.core.view import Pin, Rules
 from tests.core.desk import Desk
 
@@ -158,3 +159,10 @@ def test_evidence_is_the_policys() -> None:
     desk = shown_in_bems(rules=Rules(evidence=60))
     desk.see("skype", "available+idle", LEFT_AT)
     assert desk.why("bems", LEFT_AT + 60) is Reason.LET_GO
+
+
+def test_where_nothing_else_is_theirs_the_word_is_the_last_sign() -> None:
+    desk = shown_in_bems()
+    desk.view = desk.view.put("skype", replace(desk.entry("skype"), mine=True))
+    assert desk.why("bems", 10 + EVIDENCE - 1) is Reason.IN_SYNC
+    assert desk.why("bems", 10 + EVIDENCE) is Reason.LET_GO
