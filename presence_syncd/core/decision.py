@@ -61,6 +61,10 @@ class Decision(Value, frozen=True):
     overridden: bool = False
     hidden: bool = False
 
+    def says(self, vocabulary: Vocabulary) -> bool:
+        """Whether the word says the status, instead of letting go what nobody has proven."""
+        return self.status is not None and self.word == vocabulary.word_for(self.status)
+
 
 class Sink(Value, frozen=True):
     """What reconcile knows of a link besides the view. `retry_at` is the end of a back-off (daemon's seconds).

@@ -243,12 +243,12 @@ class Entry(Value, frozen=True):
             return False
         if self.word is not None and self.word.faded is not None:  # we put back awake, after a pin, what had faded
             return False
-        is_held_up = self._is_put_back() or (self.is_vouched and self.vouched_by <= {domain})
+        is_held_up = self.is_put_back() or (self.is_vouched and self.vouched_by <= {domain})
         fades = shown.availability is Availability.AVAILABLE and not is_held_up
         said = self.word is not None and now - self.word.at <= evidence
         return (fades or said) and self.is_live(now, evidence)
 
-    def _is_put_back(self) -> bool:
+    def is_put_back(self) -> bool:
         """Whether we said their word here again, and nothing moved since: what is ours may hide that they rest."""
         p = self.publication
         if p is None or not p.restores or not p.hides_rest or p.overridden:

@@ -47,13 +47,15 @@ def kept_until(view: View, composed: Composed, sink: Sink, rules: Rules, now: fl
     None: there is nothing to let go. Busy is held when they leave, as policy may have it; available is not.
     """
     entry = view.entries.get(sink.domain)
-    if sink.fades or entry is None or not (entry.mine and entry.is_awake):
+    if sink.fades or composed.domain is None or entry is None or not entry.is_awake:
         return None
-    status = wanted(composed.status, rules)
-    is_held = status.is_absent and entry.shown is not None and entry.shown.availability is Availability.AVAILABLE
-    if composed.domain in (None, sink.domain) or not (is_held or status.availability is Availability.AVAILABLE):
+    is_theirs, status = composed.domain == sink.domain, wanted(composed.status, rules)
+    is_green = entry.shown is not None and entry.shown.availability is Availability.AVAILABLE
+    is_false = is_green if is_theirs or status.is_absent else status.availability is Availability.AVAILABLE
+    if not (is_false and (entry.is_put_back() if is_theirs else entry.mine)):
         return None
-    return _last_sign(view, composed, sink.domain, rules, now) + rules.evidence
+    last = _last_sign(view, composed, sink.domain, rules, now)
+    return rules.evidence + (max(last, entry.publication.at) if is_theirs and entry.publication else last)
 
 
 def _last_sign(view: View, composed: Composed, domain: str, rules: Rules, now: float) -> float:
@@ -70,9 +72,16 @@ def may_claim(view: View, composed: Composed, word: str | None, sink: Sink, rule
         return is_proven(view, composed, sink.domain, rules, now) and not _was_hidden(view, composed, sink, rules, now)
     if sink.fades or word != sink.vocabulary.word_for(AVAILABLE):
         return True
-    if composed.domain == sink.domain:
-        return not _rests(view.entries[sink.domain], sink.vocabulary)
+    entry = view.entries.get(sink.domain, Entry())
+    if composed.domain == sink.domain and not _is_let_go(entry, composed, sink.vocabulary):
+        return not _rests(entry, sink.vocabulary)
     return now <= composed.at + rules.evidence or is_proven(view, composed, sink.domain, rules, now)
+
+
+def _is_let_go(entry: Entry, composed: Composed, vocabulary: Vocabulary) -> bool:
+    """Whether what we wrote there is not the word for the status it was written for, and nothing was said since."""
+    ours = entry.publication
+    return ours is not None and ours.word != vocabulary.word_for(ours.status) and composed.at <= ours.at
 
 
 def _rests(entry: Entry, vocabulary: Vocabulary) -> bool:

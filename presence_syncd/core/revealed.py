@@ -45,11 +45,18 @@ def is_revealed(publication: Publication, entry: Entry, seen: Observation, vocab
 
     The end of a lease reveals once, and soon: what shows after that the person changes.
     """
-    over = (publication.taken_back or _has_just_lapsed(publication, entry, seen.at)) and entry.mine
+    over = publication.taken_back or _has_just_lapsed(publication, entry, seen.at)
+    over = over and entry.mine and not _is_another_seen(publication, entry)
     return (over or publication.is_awaited(seen.at)) and any(
         is_idle_variant(seen.status, below) or vocabulary.is_fade(below, seen.status)
         for below in _beneath(publication, entry, vocabulary)
     )
+
+
+def _is_another_seen(publication: Publication, entry: Entry) -> bool:
+    """Whether a later write of ours was seen: then what lay under this one came to light before, or lies under that."""
+    last = entry.publication
+    return last is not None and last is not publication and last.confirmed_at is not None
 
 
 def _beneath(publication: Publication, entry: Entry, vocabulary: Vocabulary) -> frozenset[Status]:

@@ -107,7 +107,7 @@ class Writing:
             within,
             now,
             note=decision.note,
-            restores=composed is not None and composed.domain == link.domain,
+            restores=composed is not None and composed.domain == link.domain and decision.says(link.vocabulary),
             hides_rest=decision.word not in link.vocabulary.unheld,
             change=of_status(self._account, self._board.view, composed),
         )

@@ -386,3 +386,23 @@ def test_what_does_not_outrank_ours_still_lies_beneath_it() -> None:
     desk.write("session", 10, refresh_in=200, expires_in=300)
     desk.see("session", "available", 15)
     assert desk.entry("session").beneath == parse_status("brb")
+
+
+@pytest.mark.parametrize(("is_seen", "kind"), [(True, Kind.OWN), (False, Kind.ECHO)])
+def test_what_lay_under_one_that_we_took_back_is_not_revealed_once_a_later_one_was_seen(
+    is_seen: bool, kind: Kind
+) -> None:
+    desk = Desk("teams", "symphony")
+    desk.sink("teams", leased=True)
+    desk.start(teams="available", symphony="available")
+    desk.see("teams", "busy/call", 10)
+    desk.see("symphony", "dnd", 20)
+    desk.write("teams", 20, refresh_in=3000, expires_in=3600)
+    desk.see("teams", "dnd", 30)
+    desk.take_back("teams", 40)
+    desk.see("symphony", "brb", 45)
+    desk.write("teams", 45, refresh_in=3000, expires_in=3600)
+    if is_seen:
+        desk.see("teams", "available", 50)
+        desk.see("teams", "brb", 60)
+    assert desk.see("teams", "busy/call", 70) is kind

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from presence_syncd.core.decision import Reason
-from presence_syncd.core.entry import Kind
-from presence_syncd.core.presence import parse_status
+from presence_syncd.core.entry import Entry, Kind
+from presence_syncd.core.presence import AVAILABLE, parse_status
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Pin, Rules
 from tests.core.desk import Desk
@@ -112,6 +112,72 @@ def test_their_own_word_there_is_theirs_however_long_it_stands() -> None:
     desk.see("skype", "available", 9100.5)
     desk.see("skype", "offline", 9200)
     assert desk.writing(9200 + 2 * EVIDENCE).get("bems") is None
+
+
+def put_back(word: str = "available") -> Desk:
+    """They say a word in BlackBerry at 10; after a pin that ends at 1000 we say it again there."""
+    desk = Desk("skype", "bems")
+    desk.start(skype="offline", bems="offline")
+    desk.see("bems", word, 10)
+    desk.view = replace(desk.view, pin=Pin(parse_status("away"), 1000))
+    desk.write("bems", 100)
+    desk.see("bems", "away", 101)
+    desk.write("bems", 1000)
+    said_again = replace(desk.publication("bems"), restores=True)
+    desk.view = desk.view.put("bems", replace(desk.entry("bems"), publication=said_again))
+    desk.see("bems", word, 1001)
+    return desk
+
+
+def test_their_own_word_that_we_put_back_hides_that_they_rest() -> None:
+    desk = put_back()
+    assert desk.why("bems", 1000 + EVIDENCE - 1) is Reason.IN_SYNC
+    decision = desk.decide("bems", 1000 + EVIDENCE)
+    assert (decision.reason, decision.word, decision.says(desk.sinks["bems"].vocabulary)) == (
+        Reason.LET_GO,
+        "away",
+        False,
+    )
+
+
+def test_busy_that_we_put_back_stands() -> None:
+    assert put_back("busy").why("bems", 1000 + 10 * EVIDENCE) is Reason.IN_SYNC
+
+
+def test_what_moved_since_we_put_it_back_is_theirs() -> None:
+    desk = put_back()
+    desk.see("bems", "available+idle", 1100)
+    desk.see("bems", "available", 1200)
+    assert "bems" not in desk.writing(1200 + 2 * EVIDENCE)
+
+
+def test_it_is_put_back_once() -> None:
+    desk = put_back()
+    desk.write("bems", 2000)
+    desk.see("bems", "away", 2001)
+    assert desk.why("bems", 2100) is Reason.FADED
+    desk.see("bems", "available", 3000)
+    assert desk.why("bems", 3001) is Reason.OWN_WORD
+
+
+def test_and_again_once_they_are_seen() -> None:
+    desk = put_back()
+    desk.write("bems", 2000)
+    desk.see("bems", "away", 2001)
+    desk.view = desk.view.put("skype", Entry(shown=AVAILABLE, live_at=2100))
+    assert desk.why("bems", 2100) is Reason.CHANGE
+
+
+@pytest.mark.parametrize(("shown", "is_written"), [("away", True), ("busy", True), ("busy+idle", False)])
+def test_it_is_not_put_back_over_rest(shown: str, is_written: bool) -> None:
+    desk = Desk("skype", "bems")
+    desk.start(skype="offline", bems="offline")
+    desk.see("bems", "available", 10)
+    desk.view = replace(desk.view, pin=Pin(parse_status(shown).awake, 1000))
+    desk.write("bems", 100)
+    desk.see("bems", parse_status(shown).availability, 101)
+    desk.see("bems", shown, 102)
+    assert desk.writing(1000).get("bems") == ("available" if is_written else None)
 
 
 def test_busy_is_held_as_policy_has_it() -> None:
