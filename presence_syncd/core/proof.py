@@ -84,6 +84,19 @@ def _is_let_go(entry: Entry, composed: Composed, vocabulary: Vocabulary) -> bool
     return ours is not None and ours.word != vocabulary.word_for(ours.status) and composed.at <= ours.at
 
 
+def may_hide_rest(entry: Entry, fades: bool) -> bool:
+    """Whether what is written there now, and shows as awake, may hide that they rest.
+
+    Where nothing fades by itself only what shows tells, so long as it has been awake, or theirs, all the time.
+    """
+    if fades or not entry.is_awake:
+        return True
+    ours, word = entry.publication, entry.word
+    if not entry.mine or ours is None:
+        return entry.mine
+    return ours.hides_rest and not (word is not None and word.at >= ours.at)
+
+
 def _rests(entry: Entry, vocabulary: Vocabulary) -> bool:
     """Whether what shows tells that nobody types there; what we wrote ourselves does not."""
     ours = entry.publication

@@ -17,6 +17,7 @@ from presence_syncd.connectors.upkeep import LATEST, MARGIN, SOONEST
 from presence_syncd.core.change import of_status
 from presence_syncd.core.compose import Composed, compose, stands
 from presence_syncd.core.decision import Decision, Reason
+from presence_syncd.core.proof import may_hide_rest
 from presence_syncd.core.publication import Accepted, accept, begin, fail, freeze, take_back
 from presence_syncd.engine.board import Board
 from presence_syncd.engine.budget import Urgency
@@ -97,18 +98,18 @@ class Writing:
         """Put the publication on the board before its request goes out."""
         if decision.word is None or decision.status is None:
             return
-        now, within = self._clock.now(), link.driver.service.traits.visible_within
+        now, traits, entry = self._clock.now(), link.driver.service.traits, self._board.view.entries[link.domain]
         composed = compose(self._board.view, self._board.rules, now)
         view = begin(
             self._board.view,
             link.domain,
             decision.word,
             decision.status,
-            within,
+            traits.visible_within,
             now,
             note=decision.note,
             restores=composed is not None and composed.domain == link.domain and decision.says(link.vocabulary),
-            hides_rest=decision.word not in link.vocabulary.unheld,
+            hides_rest=decision.word not in link.vocabulary.unheld and may_hide_rest(entry, traits.fades),
             change=of_status(self._account, self._board.view, composed),
         )
         self._board.view = freeze(view, link.domain, self._board.rules, now)

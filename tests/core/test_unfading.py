@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from presence_syncd.core.decision import Reason
-from presence_syncd.core.entry import Entry, Kind
-from presence_syncd.core.presence import AVAILABLE, parse_status
+from presence_syncd.core.entry import Entry, Kind, Publication, Word
+from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, parse_status
+from presence_syncd.core.proof import may_hide_rest
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Pin, Rules
 from tests.core.desk import Desk
@@ -178,6 +179,29 @@ def test_it_is_not_put_back_over_rest(shown: str, is_written: bool) -> None:
     desk.see("bems", parse_status(shown).availability, 101)
     desk.see("bems", shown, 102)
     assert desk.writing(1000).get("bems") == ("available" if is_written else None)
+
+
+OURS = Publication("busy", BUSY, at=100.0, visible_by=130.0)
+AWAKE = Entry(shown=BUSY, mine=True, publication=OURS)
+
+
+@pytest.mark.parametrize(
+    ("entry", "hides"),
+    [
+        (Entry(), True),
+        (Entry(shown=AWAY, mine=True), True),
+        (Entry(shown=BUSY), False),
+        (Entry(shown=BUSY, publication=OURS), False),
+        (Entry(shown=BUSY, mine=True), True),
+        (AWAKE, True),
+        (replace(AWAKE, publication=replace(OURS, hides_rest=False)), False),
+        (replace(AWAKE, word=Word(AVAILABLE, 99.9)), True),
+        (replace(AWAKE, word=Word(AVAILABLE, 100.0)), False),
+    ],
+)
+def test_what_is_put_back_hides_rest_unless_they_were_seen_awake_all_the_time(entry: Entry, hides: bool) -> None:
+    assert may_hide_rest(entry, fades=False) is hides
+    assert may_hide_rest(entry, fades=True)
 
 
 def test_busy_is_held_as_policy_has_it() -> None:
