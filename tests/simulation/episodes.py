@@ -272,14 +272,16 @@ class Episode:
     def _like_ours(self, person: str, name: str) -> set[Status]:
         """What looks like our own last word there, which may still wait for its person, or like what idleness makes of it.
 
-        In Teams one that was replaced may come to sight as late as the last one, while that waits.
+        In Teams one that was replaced may come to sight as late as the last one, while that waits. In Symphony what was
+        written over rest may never have shown; what showed then is what they find when they come.
         """
         desk, since = self.world.desks[name], self.world.now() - IN_SIGHT
         ours = [w for w in self.world.facts.wrote if w.person == person and w.desk == name]
         meant = [(w.at, status) for w in ours if (status := desk.meant(w.word)) is not None]
         waits = desk.leased and bool(ours) and "clear" not in ours[-1].word
         late = [status for at, status in meant if waits and at > since]
-        return {AWAY, *late, *(status for _, status in meant[-1:])} if ours else set()
+        done = [w.showed for w in ours if w.showed == desk.meant(w.word)]
+        return {AWAY, *late, *(status for _, status in meant[-1:]), *done[-1:]} if ours else set()
 
     def _like_waking(self, person: str, name: str) -> set[Status]:
         """What looks like the end of rest: where away is shown, which may be rest, what they had said before it."""

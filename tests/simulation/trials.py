@@ -95,6 +95,9 @@ async def evening(
             goes = home is not None and home.random() < 0.5
             world.act(Act(world.now(), person, desk, "leave" if goes else "idle"))
     await anyio.sleep(NIGHT)
+    if home is not None:
+        await cut_power(world, home)
+        await anyio.sleep(bound)
     return invariants.nobody_gone_looks_available(world)
 
 

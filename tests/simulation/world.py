@@ -22,7 +22,7 @@ from anyio.abc import TaskGroup
 from presence_syncd import logs
 from presence_syncd.config import load
 from presence_syncd.connectors.emulation import EmulatedClock
-from presence_syncd.core.presence import Status, parse_status
+from presence_syncd.core.presence import OFFLINE, Status, parse_status
 from presence_syncd.daemon import Daemon
 from tests.simulation.accounts import draw_account
 from tests.simulation.cables import Cable, Door
@@ -69,13 +69,14 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class Wrote:
-    """A write a service accepted."""
+    """A write a service accepted, and what showed right after it."""
 
     at: float
     desk: str
     person: str
     word: str
     life: int
+    showed: Status = OFFLINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,8 +372,9 @@ class World:
         writes = desk.writes()
         for write in writes[self._noted[name] :]:
             person, word = desk.written(write)
-            self.note(f"{name} took {word} of {person}, shows {desk.shown(person)}")
-            self.facts.wrote.append(Wrote(self.now(), name, person, word, self.life))
+            shown = desk.shown(person)
+            self.note(f"{name} took {word} of {person}, shows {shown}")
+            self.facts.wrote.append(Wrote(self.now(), name, person, word, self.life, shown))
         self._noted[name] = len(writes)
         for person in desk.signed_in(self._joined[name]):
             self._joined[name] += 1
