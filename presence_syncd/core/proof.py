@@ -52,10 +52,15 @@ def kept_until(view: View, composed: Composed, sink: Sink, rules: Rules, now: fl
     is_theirs, status = composed.domain == sink.domain, wanted(composed.status, rules)
     is_green = entry.shown is not None and entry.shown.availability is Availability.AVAILABLE
     is_false = is_green if is_theirs or status.is_absent else status.availability is Availability.AVAILABLE
-    if not (is_false and (entry.is_put_back() if is_theirs else entry.mine)):
+    if not is_false or not (entry.mine or (is_theirs and entry.is_put_back())):
         return None
-    last = _last_sign(view, composed, sink.domain, rules, now)
-    return rules.evidence + (max(last, entry.publication.at) if is_theirs and entry.publication else last)
+    return rules.evidence + max(_last_sign(view, composed, sink.domain, rules, now), _last_seen_here(entry))
+
+
+def _last_seen_here(entry: Entry) -> float:
+    """When their own word there began to rest, or was put back by us; what else shows there is our doing."""
+    put_back_at = entry.publication.at if entry.publication and entry.is_put_back() else 0.0
+    return max(put_back_at, entry.word.faded_at if entry.word else 0.0)
 
 
 def _last_sign(view: View, composed: Composed, domain: str, rules: Rules, now: float) -> float:

@@ -141,6 +141,21 @@ def test_their_own_word_that_we_put_back_hides_that_they_rest() -> None:
     )
 
 
+@pytest.mark.parametrize("rest", ["available+idle", "offline"])
+def test_who_rested_there_is_let_go_though_our_signing_in_shows_them_awake(rest: str) -> None:
+    desk = Desk("skype", "bems")
+    desk.start(skype="offline", bems="offline")
+    desk.see("bems", "available", 10)
+    desk.see("bems", rest, LEFT_AT)
+    desk.foretell("bems", "available", 150)
+    assert desk.see("bems", "available", 140) is Kind.ECHO
+    assert desk.writing(LEFT_AT + EVIDENCE - 1).get("bems") is None
+    assert desk.why("bems", LEFT_AT + EVIDENCE) is Reason.LET_GO
+    desk.write("bems", 1100)
+    desk.see("bems", "away", 1101)
+    assert desk.writing(1200).get("bems") is None
+
+
 def test_busy_that_we_put_back_stands() -> None:
     assert put_back("busy").why("bems", 1000 + 10 * EVIDENCE) is Reason.IN_SYNC
 
