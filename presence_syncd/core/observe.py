@@ -35,6 +35,7 @@ from presence_syncd.core.revealed import (
     may_cause,
     says,
     stays_without_us,
+    with_rest,
     without_replaced,
 )
 from presence_syncd.core.values import replace
@@ -72,7 +73,7 @@ def observe(
         kind = _kind(entry, seen, planned, vocabulary, rules)
     if kind is Kind.STALE:
         return view, kind
-    after = _heed_note(_show(entry, seen, kind, vocabulary), seen, view.started_at, direction)
+    after = _heed_note(_show(with_rest(entry, seen), seen, kind, vocabulary), seen, view.started_at, direction)
     if direction.reads:
         after = _heed(after, seen, kind, vocabulary, view.started_at, rules, first=entry.shown is None)
     if direction.reads and kind is Kind.ECHO and elsewhere and planned and vocabulary.is_echo(planned, seen.status):

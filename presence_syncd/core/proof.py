@@ -46,15 +46,19 @@ def kept_until(view: View, composed: Composed, sink: Sink, rules: Rules, now: fl
 
     None: there is nothing to let go. Busy is held when they leave, as policy may have it; available is not.
     """
-    entry = view.entries.get(sink.domain)
-    if sink.fades or composed.domain is None or entry is None or not entry.is_awake:
+    entry, status = view.entries.get(sink.domain, Entry()), wanted(composed.status, rules)
+    if sink.fades or composed.domain is None or not entry.is_awake:
         return None
-    is_theirs, status = composed.domain == sink.domain, wanted(composed.status, rules)
     is_green = entry.shown is not None and entry.shown.availability is Availability.AVAILABLE
-    is_false = is_green if is_theirs or status.is_absent else status.availability is Availability.AVAILABLE
-    if not is_false or not (entry.mine or (is_theirs and entry.is_put_back())):
+    is_false = is_green if status.is_absent else status.availability is Availability.AVAILABLE
+    if not is_false or not (_lies_over_rest(entry) if composed.domain == sink.domain else entry.mine):
         return None
     return rules.evidence + max(_last_sign(view, composed, sink.domain, rules, now), _last_seen_here(entry))
+
+
+def _lies_over_rest(entry: Entry) -> bool:
+    """Whether what shows because of us may hide, or hides, that they rest who said the word there."""
+    return entry.is_put_back() or (entry.mine and entry.word is not None and entry.word.faded is not None)
 
 
 def _last_seen_here(entry: Entry) -> float:
@@ -78,15 +82,15 @@ def may_claim(view: View, composed: Composed, word: str | None, sink: Sink, rule
     if sink.fades or word != sink.vocabulary.word_for(AVAILABLE):
         return True
     entry = view.entries.get(sink.domain, Entry())
-    if composed.domain == sink.domain and not _is_let_go(entry, composed, sink.vocabulary):
-        return not _rests(entry, sink.vocabulary)
+    if composed.domain == sink.domain and not (_rests(entry, sink.vocabulary) or _is_let_go(entry, composed, sink)):
+        return True
     return now <= composed.at + rules.evidence or is_proven(view, composed, sink.domain, rules, now)
 
 
-def _is_let_go(entry: Entry, composed: Composed, vocabulary: Vocabulary) -> bool:
+def _is_let_go(entry: Entry, composed: Composed, sink: Sink) -> bool:
     """Whether what we wrote there is not the word for the status it was written for, and nothing was said since."""
     ours = entry.publication
-    return ours is not None and ours.word != vocabulary.word_for(ours.status) and composed.at <= ours.at
+    return ours is not None and ours.word != sink.vocabulary.word_for(ours.status) and composed.at <= ours.at
 
 
 def may_hide_rest(entry: Entry, fades: bool) -> bool:
@@ -103,10 +107,11 @@ def may_hide_rest(entry: Entry, fades: bool) -> bool:
 
 
 def _rests(entry: Entry, vocabulary: Vocabulary) -> bool:
-    """Whether what shows tells that nobody types there; what we wrote ourselves does not."""
+    """Whether what shows tells that nobody types there; what we wrote ourselves does not, but may lie over rest."""
     ours = entry.publication
     is_ours = ours is not None and entry.shown is not None and vocabulary.is_echo(ours.written, entry.shown)
-    return entry.shown is not None and not entry.is_awake and not is_ours
+    rests_visibly = entry.shown is not None and not entry.is_awake and not is_ours
+    return rests_visibly or (entry.mine and entry.word is not None and entry.word.faded is not None)
 
 
 def holds_up_available(view: View, sink: Sink, rules: Rules, now: float) -> bool:

@@ -23,6 +23,15 @@ def is_by_signing_in(entry: Entry, seen: Observation) -> bool:
     return seen.by_signing_in or (seen.status == entry.foretold and seen.at < entry.foretold_until)
 
 
+def with_rest(entry: Entry, seen: Observation) -> Entry:
+    """The entry; their word in it goes on resting where our signing in shows awake who rested beneath a word of ours."""
+    shown, word = entry.shown, entry.word
+    is_woken = shown is not None and shown.idle and not seen.status.idle and is_by_signing_in(entry, seen)
+    if not (is_woken and entry.mine) or word is None or word.faded is not None or word.status != AVAILABLE:
+        return entry
+    return replace(entry, word=word.faded_to(replace(AVAILABLE, idle=True), entry.shown_at, 0.0))
+
+
 def may_cause(publication: Publication, entry: Entry, seen: Observation, vocabulary: Vocabulary) -> bool:
     """Whether it can show because of a publication, which may have been accepted by mistake and never done."""
     return entry.may_cause(publication, seen.at) and not _was_never_done(publication, entry, vocabulary)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from presence_syncd.core.decision import Reason
-from presence_syncd.core.entry import Entry, Kind, Publication, Word
+from presence_syncd.core.entry import Entry, Kind, Observation, Publication, Word
 from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, parse_status
 from presence_syncd.core.proof import may_hide_rest
+from presence_syncd.core.revealed import with_rest
 from presence_syncd.core.values import replace
-from presence_syncd.core.view import Pin, Rules
+from presence_syncd.core.view import Compose, Pin, Rules
 from tests.core.desk import Desk
 
 EVIDENCE = 900.0
@@ -154,6 +155,56 @@ def test_who_rested_there_is_let_go_though_our_signing_in_shows_them_awake(rest:
     desk.write("bems", 1100)
     desk.see("bems", "away", 1101)
     assert desk.writing(1200).get("bems") is None
+
+
+def woken_by_signing_in() -> Desk:
+    """Their available lies under busy of ours, beneath which they rest; our session is begun anew, as busy."""
+    desk = Desk("skype", "bems", rules=Rules(compose=Compose.BUSIEST))
+    desk.start(skype="offline", bems="offline")
+    desk.see("bems", "available", 10)
+    desk.see("skype", "busy", 20)
+    desk.write("bems", 20)
+    desk.see("bems", "busy", 21)
+    desk.see("bems", "busy+idle", LEFT_AT)
+    desk.see("skype", "offline", 200)
+    desk.foretell("bems", "busy", 2010)
+    assert desk.see("bems", "busy", 2000) is Kind.ECHO
+    return desk
+
+
+def test_who_rested_beneath_ours_still_does_after_we_sign_in() -> None:
+    desk = woken_by_signing_in()
+    assert desk.word("bems").faded == parse_status("available+idle")
+    assert desk.word("bems").faded_at == LEFT_AT
+    assert desk.writing(2100).get("bems") == "away"
+
+
+def test_until_they_are_seen() -> None:
+    desk = woken_by_signing_in()
+    desk.view = desk.view.put("skype", replace(desk.entry("skype"), shown=AVAILABLE, word=None, live_at=2100))
+    assert desk.writing(2100).get("bems") == "available"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_by_us"),
+    [("busy", "available", True), ("busy+idle", "busy+idle", True), ("busy+idle", "busy", False)],
+)
+def test_nobody_else_rests(before: str, after: str, is_by_us: bool) -> None:
+    word = Word(AVAILABLE, 10)
+    entry = Entry(shown=parse_status(before), shown_at=50, mine=True, word=word)
+    seen = Observation(parse_status(after), after, 60, 60, by_signing_in=is_by_us)
+    assert with_rest(entry, seen) == entry
+
+
+@pytest.mark.parametrize(
+    "changes", [{"mine": False}, {"word": None}, {"word": Word(BUSY, 10)}, {"word": Word(AVAILABLE, 10, faded=AWAY)}]
+)
+def test_only_available_of_theirs_goes_on_resting_beneath_ours(changes: dict[str, object]) -> None:
+    rests = Entry(shown=parse_status("busy+idle"), shown_at=50, mine=True, word=Word(AVAILABLE, 10))
+    seen = Observation(BUSY, "busy", 60, 60, by_signing_in=True)
+    assert with_rest(rests, seen) != rests
+    entry = replace(rests, **changes)
+    assert with_rest(entry, seen) == entry
 
 
 def test_busy_that_we_put_back_stands() -> None:
