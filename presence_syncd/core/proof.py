@@ -5,12 +5,12 @@ The one rule: nobody is kept present who is gone; what was let go for want of pr
 
 from __future__ import annotations
 
-from presence_syncd.core.compose import Composed, wanted
+from presence_syncd.core.compose import Composed, compose, wanted
 from presence_syncd.core.decision import Sink
 from presence_syncd.core.entry import PRESENT, Entry, Publication
-from presence_syncd.core.presence import AVAILABLE, Availability
+from presence_syncd.core.presence import AVAILABLE, AWAY, Availability, Status
 from presence_syncd.core.revealed import SOON
-from presence_syncd.core.view import Rules, View
+from presence_syncd.core.view import Direction, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
 
 
@@ -27,6 +27,19 @@ def is_proven(view: View, composed: Composed, domain: str, rules: Rules, now: fl
         return bool(view.proving(domain, now, rules.evidence))
     source = view.entries.get(composed.domain)
     return source is not None and source.is_live(now, rules.evidence)
+
+
+def to_sign_in_as(view: View, domain: str, direction: Direction, rules: Rules, now: float) -> Status | None:
+    """What to begin a session with where one must begin with a status: what shows there, or else what is to show.
+
+    No word says idle: as away, where nothing is written that would correct it. Nor is anything claimed without proof.
+    """
+    shown = view.entries[domain].shown
+    if shown is not None and not shown.is_absent:
+        return AWAY if shown.idle and not direction.writes else shown
+    if (composed := compose(view, rules, now)) is None:
+        return None
+    return wanted(composed.status, rules) if is_proven(view, composed, domain, rules, now) else AWAY
 
 
 def may_report(view: View, composed: Composed, domain: str, rules: Rules, now: float) -> bool:

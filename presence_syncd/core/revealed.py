@@ -24,7 +24,7 @@ def is_by_signing_in(entry: Entry, seen: Observation) -> bool:
 
 
 def with_rest(entry: Entry, seen: Observation) -> Entry:
-    """The entry; their word in it goes on resting where our signing in shows awake who rested beneath a word of ours."""
+    """The entry; its word goes on resting where our signing in shows awake who rested beneath a word of ours."""
     shown, word = entry.shown, entry.word
     is_woken = shown is not None and shown.idle and not seen.status.idle and is_by_signing_in(entry, seen)
     if not (is_woken and entry.mine) or word is None or word.faded is not None or word.status != AVAILABLE:

@@ -15,8 +15,8 @@ from anyio.abc import TaskGroup
 from structlog.typing import FilteringBoundLogger
 
 from presence_syncd.connectors.flow import Flow
-from presence_syncd.core.compose import Composed, compose, wanted
-from presence_syncd.core.proof import may_report
+from presence_syncd.core.compose import Composed, compose
+from presence_syncd.core.proof import may_report, to_sign_in_as
 from presence_syncd.core.setback import not_ahead
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Rules, View
@@ -131,12 +131,9 @@ class Account:
             raise
 
     def word_now(self, link: Placed) -> str | None:
-        """The word for what the link's domain shows now, or else for what it should show."""
-        shown = self.board.view.entries[link.domain].shown
-        if shown is None or shown.is_absent:
-            composed = self.composed()
-            shown = wanted(composed.status, self.board.rules) if composed else None
-        return link.vocabulary.word_for(shown) if shown else None
+        """The word to sign in with where one is asked for, which says nothing that is not so."""
+        status = to_sign_in_as(self.board.view, link.domain, link.direction, self.board.rules, self._clock.now())
+        return link.vocabulary.word_for(status) if status else None
 
     def _keep(self, link: Placed, tasks: TaskGroup) -> None:
         """Keep a link's session, whose time it is: in a task, unless there is nothing to be done yet."""

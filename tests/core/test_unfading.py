@@ -6,11 +6,11 @@ import pytest
 
 from presence_syncd.core.decision import Reason
 from presence_syncd.core.entry import Entry, Kind, Observation, Publication, Word
-from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, parse_status
-from presence_syncd.core.proof import may_hide_rest
+from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, OFFLINE, Status, parse_status
+from presence_syncd.core.proof import may_hide_rest, to_sign_in_as
 from presence_syncd.core.revealed import with_rest
 from presence_syncd.core.values import replace
-from presence_syncd.core.view import Compose, Pin, Rules
+from presence_syncd.core.view import Compose, Direction, Pin, Rules, View
 from tests.core.desk import Desk
 
 EVIDENCE = 900.0
@@ -205,6 +205,36 @@ def test_only_available_of_theirs_goes_on_resting_beneath_ours(changes: dict[str
     assert with_rest(rests, seen) != rests
     entry = replace(rests, **changes)
     assert with_rest(entry, seen) == entry
+
+
+@pytest.mark.parametrize(
+    ("shown", "direction", "word"),
+    [
+        ("busy", "both", "busy"),
+        ("busy", "read", "busy"),
+        ("available+idle", "both", "available+idle"),
+        ("available+idle", "write", "available+idle"),
+        ("available+idle", "read", "away"),
+        ("away", "read", "away"),
+    ],
+)
+def test_signing_in_says_what_shows(shown: str, direction: str, word: str) -> None:
+    view = View({"bems": Entry(shown=parse_status(shown))})
+    assert to_sign_in_as(view, "bems", Direction(direction), Rules(), 0.0) == parse_status(word)
+
+
+@pytest.mark.parametrize("shown", [None, OFFLINE])
+def test_or_what_is_to_show_if_that_is_proven(shown: Status | None) -> None:
+    desk = Desk("skype", "bems")
+    desk.see("skype", "available", 1)
+    desk.view = desk.view.put("bems", Entry(shown=shown))
+    assert to_sign_in_as(desk.view, "bems", Direction.BOTH, Rules(), 2.0) == AVAILABLE
+    desk.see("skype", "available+idle", 3)
+    assert to_sign_in_as(desk.view, "bems", Direction.BOTH, Rules(), 4.0) == AWAY
+
+
+def test_and_nothing_where_nothing_is_known() -> None:
+    assert to_sign_in_as(View({"bems": Entry()}), "bems", Direction.BOTH, Rules(), 0.0) is None
 
 
 def test_busy_that_we_put_back_stands() -> None:

@@ -22,6 +22,7 @@ from presence_syncd.connectors.connector import Link, Publish, Published, Servic
 from presence_syncd.connectors.flow import Flow, Now, Remember, Reply, Reveal, Wait
 from presence_syncd.connectors.upkeep import BURST, Upkeep
 from presence_syncd.core.entry import Observation
+from presence_syncd.core.presence import AWAY, Status
 from presence_syncd.errors import Rejected, ServiceError, Unavailable
 
 RATE = 50.0
@@ -101,6 +102,7 @@ class BemsLink(Link):
         own = service.settings
         self.session = Session(settings.contact, service.guesses, own.event, service.counters)
         self.talk = Conversation(own, settings, self.session, self._start, service.unregister)
+        self._direction = settings.direction
         self._writer = Writer(self.talk, service.vocabulary, service.guesses, service.refused)
         self._is_new = True
         self.uses_connect = settings.direction.writes or service.lookup is None
@@ -192,7 +194,11 @@ class BemsLink(Link):
         shown = shown or self.memory.get(SHOWN)
         if shown is None:
             return self._beginning(self.service.settings.start_presence, None)
-        return self._beginning(self.service.vocabulary.word_for(status_of(shown)), shown)
+        return self._beginning(self.service.vocabulary.word_for(self._claimed(status_of(shown))), shown)
+
+    def _claimed(self, status: Status) -> Status:
+        """What to sign in as: no word says idle, and where nothing is written, nothing would correct available."""
+        return AWAY if status.idle and not self._direction.writes else status
 
     def _beginning(self, word: str | None, was_shown: str | None) -> Start:
         return Start(word and self._documented(word), was_shown, self.service.vocabulary)

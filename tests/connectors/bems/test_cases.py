@@ -512,6 +512,13 @@ def test_what_a_session_begins_with(
     assert bench.foretold == ([status_of(word)] if word else []), "the other door must know whose word it is not"
 
 
+@pytest.mark.parametrize(("direction", "word"), [("both", "available"), ("write", "available"), ("read", "away")])
+def test_who_rests_is_woken_by_signing_in_only_where_a_write_can_correct_it(direction: str, word: str) -> None:
+    bench = Bench(link={"direction": direction}, memory={"shown": "available-idle"})
+    bench.start()
+    assert bench.connect.begun == [(ALICE, word)]
+
+
 def judged(bench: Bench, view: View) -> tuple[View, list[str]]:
     """What the core makes of everything observed since the last time, and forget it here."""
     kinds = []
