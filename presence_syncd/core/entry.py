@@ -266,13 +266,6 @@ class Entry(Value, frozen=True):
         is_said = self.word is not None and self.word.at == self.shown_at
         return not is_said and (self.live_at or 0.0) < self.vouched_until
 
-    def has_come_back(self, seen: Status) -> bool:
-        """Whether the word we put back has faded since, and shows again: the person types, for we did nothing."""
-        p, word = self.publication, self.word
-        if p is None or not p.restores or p.confirmed_at is None or word is None or word.faded is None:
-            return False
-        return word.faded_at > p.confirmed_at and seen == word.status
-
     def is_live(self, now: float, evidence: float) -> bool:
         """Whether the feed was alive within the last `evidence` seconds."""
         return self.live_at is not None and now - self.live_at <= evidence

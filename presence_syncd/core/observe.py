@@ -21,6 +21,7 @@ from presence_syncd.core.entry import (
 )
 from presence_syncd.core.presence import Status
 from presence_syncd.core.revealed import (
+    has_come_back,
     has_stayed,
     is_answer_over,
     is_brought_back,
@@ -249,7 +250,7 @@ def _heed(
         return replace(entry, word=Word(seen.status, min(seen.changed_at or start, seen.at), initial=True))
     if kind is Kind.OWN:
         return replace(entry, word=Word(seen.status, entry.shown_at), answers=_answers(entry, seen.at))
-    if kind is Kind.ECHO and entry.word is not None and entry.has_come_back(seen.status):
+    if kind is Kind.ECHO and entry.word is not None and has_come_back(entry, seen):
         return replace(entry, word=entry.word.as_said())
     if kind is Kind.ECHO and entry.word is not None and is_call_over(entry, seen, vocabulary):
         rest = replace(entry.word, status=seen.status.awake)  # since when nobody knows: it is no news

@@ -81,9 +81,13 @@ def _last_seen_here(entry: Entry) -> float:
 
 
 def _last_sign(view: View, composed: Composed, domain: str, rules: Rules, now: float) -> float:
-    """When something said last that the person is there: their word, a proof, or the moment in which one ended."""
+    """When something said last that the person is there: their word, a proof, or the moment in which one ended.
+
+    What ended where ours showed was none.
+    """
     proving = view.proving(domain, now, rules.evidence)
-    theirs = ((name, entry) for name, entry in view.entries.items() if name != domain and not entry.mine)
+    others = ((name, entry) for name, entry in view.entries.items() if name != domain)
+    theirs = ((name, entry) for name, entry in others if not entry.mine and entry.left is None)
     signs = ((entry.live_at or 0.0) if name in proving else entry.shown_at for name, entry in theirs)
     return max((composed.at, *signs))
 

@@ -32,6 +32,14 @@ def with_rest(entry: Entry, seen: Observation) -> Entry:
     return replace(entry, word=word.faded_to(replace(AVAILABLE, idle=True), entry.shown_at, 0.0))
 
 
+def has_come_back(entry: Entry, seen: Observation) -> bool:
+    """Whether the word we put back has faded since, and shows again: the person types, for we did nothing."""
+    p, word = entry.publication, entry.word
+    if p is None or not p.restores or p.confirmed_at is None or word is None or word.faded is None:
+        return False
+    return word.faded_at > p.confirmed_at and seen.status == word.status and not is_by_signing_in(entry, seen)
+
+
 def may_cause(publication: Publication, entry: Entry, seen: Observation, vocabulary: Vocabulary) -> bool:
     """Whether it can show because of a publication, which may have been accepted by mistake and never done."""
     return entry.may_cause(publication, seen.at) and not _was_never_done(publication, entry, vocabulary)

@@ -26,7 +26,7 @@ from presence_syncd.core.presence import (
     status,
 )
 from presence_syncd.core.publication import begin, freeze, leave
-from presence_syncd.core.revealed import _is_chosen, _would_show, is_seen_to_be_over, passing
+from presence_syncd.core.revealed import _is_chosen, _would_show, has_come_back, is_seen_to_be_over, passing
 from presence_syncd.core.setback import not_ahead
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Rules, View
@@ -360,12 +360,14 @@ def test_what_comes_back_is_the_word_itself_that_faded_since_we_put_it_back() ->
     put_back = Publication("AVAILABLE", AVAILABLE, at=0.0, visible_by=20.0, restores=True, confirmed_at=10.0)
     word = Word(AVAILABLE, 5.0, faded=replace(AVAILABLE, idle=True), faded_at=20.0)
     entry = Entry(word=word, publication=put_back)
-    assert entry.has_come_back(AVAILABLE)
-    assert not entry.has_come_back(BUSY)
+    seen = Observation(AVAILABLE, "AVAILABLE", 30.0, 30.0)
+    assert has_come_back(entry, seen)
+    for else_seen in (replace(seen, status=BUSY), replace(seen, by_signing_in=True)):
+        assert not has_come_back(entry, else_seen)
     for other in (None, replace(put_back, restores=False), replace(put_back, confirmed_at=None)):
-        assert not replace(entry, publication=other).has_come_back(AVAILABLE)
+        assert not has_come_back(replace(entry, publication=other), seen)
     for said in (None, replace(word, faded=None), replace(word, faded_at=10.0)):
-        assert not replace(entry, word=said).has_come_back(AVAILABLE)
+        assert not has_come_back(replace(entry, word=said), seen)
 
 
 def test_a_failed_write_that_was_seen_has_come() -> None:

@@ -237,6 +237,17 @@ def test_and_nothing_where_nothing_is_known() -> None:
     assert to_sign_in_as(View({"bems": Entry()}), "bems", Direction.BOTH, Rules(), 0.0) is None
 
 
+@pytest.mark.parametrize(("is_by_us", "rests"), [(True, True), (False, False)])
+def test_a_word_put_back_that_faded_rests_on_when_it_is_our_signing_in_that_shows_it(
+    is_by_us: bool, rests: bool
+) -> None:
+    desk = put_back()
+    desk.see("bems", "available+idle", 1100)
+    desk.foretell("bems", "available", 1300 if is_by_us else 0)
+    desk.see("bems", "available", 1200)
+    assert (desk.word("bems").faded is not None) is rests
+
+
 def test_busy_that_we_put_back_stands() -> None:
     assert put_back("busy").why("bems", 1000 + 10 * EVIDENCE) is Reason.IN_SYNC
 
@@ -345,6 +356,16 @@ def test_evidence_is_the_policys() -> None:
     desk = shown_in_bems(rules=Rules(evidence=60))
     desk.see("skype", "available+idle", LEFT_AT)
     assert desk.why("bems", LEFT_AT + 60) is Reason.LET_GO
+
+
+def test_the_end_of_a_session_of_ours_is_no_sign() -> None:
+    desk = shown_in_bems(session="offline")
+    desk.sink("session", leased=True)
+    desk.write("session", 12, refresh_in=200, expires_in=300)
+    desk.see("session", "available", 20)
+    desk.see("skype", "offline", LEFT_AT)
+    desk.see("session", "offline", 320)
+    assert desk.why("bems", LEFT_AT + EVIDENCE) is Reason.LET_GO
 
 
 def test_where_nothing_else_is_theirs_the_word_is_the_last_sign() -> None:
