@@ -113,14 +113,14 @@ def _is_let_go(entry: Entry, composed: Composed, sink: Sink) -> bool:
 def may_hide_rest(entry: Entry, fades: bool) -> bool:
     """Whether what is written there now, and shows as awake, may hide that they rest.
 
-    Where nothing fades by itself only what shows tells, so long as it has been awake, or theirs, all the time.
+    Where nothing fades by itself what shows tells, so long as it has been awake, or theirs, all the time.
     """
-    if fades or not entry.is_awake:
-        return True
     ours, word = entry.publication, entry.word
-    if not entry.mine or ours is None:
-        return entry.mine
-    return ours.hides_rest and not (word is not None and word.at >= ours.at)
+    if fades:
+        return True
+    if ours is not None and word is not None and word.at >= ours.at:
+        return False  # they crossed: it was said just now
+    return not entry.is_awake or (entry.mine and (ours is None or ours.hides_rest))
 
 
 def _rests(entry: Entry, vocabulary: Vocabulary) -> bool:

@@ -304,6 +304,8 @@ AWAKE = Entry(shown=BUSY, mine=True, publication=OURS)
         (replace(AWAKE, publication=replace(OURS, hides_rest=False)), False),
         (replace(AWAKE, word=Word(AVAILABLE, 99.9)), True),
         (replace(AWAKE, word=Word(AVAILABLE, 100.0)), False),
+        (replace(AWAKE, word=Word(AVAILABLE, 100.0), shown=AWAY), False),
+        (replace(AWAKE, word=Word(AVAILABLE, 99.9), shown=AWAY), True),
     ],
 )
 def test_what_is_put_back_hides_rest_unless_they_were_seen_awake_all_the_time(entry: Entry, hides: bool) -> None:
