@@ -118,8 +118,8 @@ def may_hide_rest(entry: Entry, fades: bool) -> bool:
     ours, word = entry.publication, entry.word
     if fades:
         return True
-    if ours is not None and word is not None and word.at >= ours.at:
-        return False  # they crossed: it was said just now
+    if ours is not None and word is not None and word.at >= ours.at and word.faded is None:
+        return False  # nothing of ours came after it, or they crossed
     return not entry.is_awake or (entry.mine and (ours is None or ours.hides_rest))
 
 

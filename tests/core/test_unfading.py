@@ -305,6 +305,7 @@ AWAKE = Entry(shown=BUSY, mine=True, publication=OURS)
         (replace(AWAKE, word=Word(AVAILABLE, 99.9)), True),
         (replace(AWAKE, word=Word(AVAILABLE, 100.0)), False),
         (replace(AWAKE, word=Word(AVAILABLE, 100.0), shown=AWAY), False),
+        (replace(AWAKE, word=Word(AVAILABLE, 100.0, faded=AWAY), shown=AWAY, mine=False), True),
         (replace(AWAKE, word=Word(AVAILABLE, 99.9), shown=AWAY), True),
     ],
 )
