@@ -13,6 +13,9 @@ from presence_syncd.core.revealed import SOON
 from presence_syncd.core.view import Direction, Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
 
+JUST_SAID = 30.0
+"""Seconds for which who has said something has not begun to rest."""
+
 
 def is_proven(view: View, composed: Composed, domain: str, rules: Rules, now: float) -> bool:
     """Whether what we are about to keep showing in `domain` is still true.
@@ -64,20 +67,31 @@ def kept_until(view: View, composed: Composed, sink: Sink, rules: Rules, now: fl
         return None
     is_green = entry.shown is not None and entry.shown.availability is Availability.AVAILABLE
     is_false = is_green if status.is_absent else status.availability is Availability.AVAILABLE
-    if not is_false or not (_lies_over_rest(entry) if composed.domain == sink.domain else entry.mine):
+    is_theirs = composed.domain == sink.domain
+    if not is_false or not (_lies_over_rest(entry, sink.vocabulary) if is_theirs else entry.mine):
         return None
-    return rules.evidence + max(_last_sign(view, composed, sink.domain, rules, now), _last_seen_here(entry))
+    last = _last_sign(view, composed, sink.domain, rules, now)
+    return rules.evidence + (max(last, _last_seen_here(entry, sink.vocabulary)) if is_theirs else last)
 
 
-def _lies_over_rest(entry: Entry) -> bool:
+def _lies_over_rest(entry: Entry, vocabulary: Vocabulary) -> bool:
     """Whether what shows because of us may hide, or hides, that they rest who said the word there."""
-    return entry.is_put_back() or (entry.mine and entry.word is not None and entry.word.faded is not None)
+    return _says_it_again(entry, vocabulary) or (entry.mine and entry.word is not None and entry.word.faded is not None)
 
 
-def _last_seen_here(entry: Entry) -> float:
-    """When their own word there began to rest, or was put back by us; what else shows there is our doing."""
-    put_back_at = entry.publication.at if entry.publication and entry.is_put_back() else 0.0
-    return max(put_back_at, entry.word.faded_at if entry.word else 0.0)
+def _says_it_again(entry: Entry, vocabulary: Vocabulary) -> bool:
+    """Whether available shows for we said their own word again, or one like it from elsewhere, perhaps over rest."""
+    ours = entry.publication
+    if entry.is_put_back() or ours is None:
+        return entry.is_put_back()
+    is_ours = entry.mine and entry.shown == AVAILABLE and vocabulary.is_echo(ours.written, AVAILABLE)
+    return is_ours and ours.hides_rest and not ours.overridden
+
+
+def _last_seen_here(entry: Entry, vocabulary: Vocabulary) -> float:
+    """When their own word there began to rest, or was said again by us; what else shows there is our doing."""
+    said_at = entry.publication.at if entry.publication and _says_it_again(entry, vocabulary) else 0.0
+    return max(said_at, entry.word.faded_at if entry.word else 0.0)
 
 
 def _last_sign(view: View, composed: Composed, domain: str, rules: Rules, now: float) -> float:
@@ -110,16 +124,16 @@ def _is_let_go(entry: Entry, composed: Composed, sink: Sink) -> bool:
     return ours is not None and ours.word != sink.vocabulary.word_for(ours.status) and composed.at <= ours.at
 
 
-def may_hide_rest(entry: Entry, fades: bool) -> bool:
+def may_hide_rest(entry: Entry, now: float, *, fades: bool) -> bool:
     """Whether what is written there now, and shows as awake, may hide that they rest.
 
     Where nothing fades by itself what shows tells, so long as it has been awake, or theirs, all the time.
     """
-    ours, word = entry.publication, entry.word
-    if fades:
+    ours, word, shown = entry.publication, entry.word, entry.shown
+    if fades or shown is None or shown.idle:
         return True
-    if ours is not None and word is not None and word.at >= ours.at and word.faded is None:
-        return False  # nothing of ours came after it, or they crossed
+    if word is not None and word.faded is None and now - word.at < JUST_SAID:
+        return False
     return not entry.is_awake or (entry.mine and (ours is None or ours.hides_rest))
 
 

@@ -109,7 +109,7 @@ class Writing:
             now,
             note=decision.note,
             restores=composed is not None and composed.domain == link.domain and decision.says(link.vocabulary),
-            hides_rest=decision.word not in link.vocabulary.unheld and may_hide_rest(entry, traits.fades),
+            hides_rest=decision.word not in link.vocabulary.unheld and may_hide_rest(entry, now, fades=traits.fades),
             change=of_status(self._account, self._board.view, composed),
         )
         self._board.view = freeze(view, link.domain, self._board.rules, now)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from presence_syncd.core.compose import Composed
 from presence_syncd.core.decision import Reason
 from presence_syncd.core.entry import Entry, Kind, Observation, Publication, Word
 from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, OFFLINE, Status, parse_status
-from presence_syncd.core.proof import may_hide_rest, to_sign_in_as
+from presence_syncd.core.proof import JUST_SAID, kept_until, may_hide_rest, to_sign_in_as
 from presence_syncd.core.revealed import with_rest
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Compose, Direction, Pin, Rules, View
@@ -290,6 +291,7 @@ def test_it_is_not_put_back_over_rest(shown: str, is_written: bool) -> None:
 
 OURS = Publication("busy", BUSY, at=100.0, visible_by=130.0)
 AWAKE = Entry(shown=BUSY, mine=True, publication=OURS)
+SAID = Word(AVAILABLE, 200.0)
 
 
 @pytest.mark.parametrize(
@@ -302,16 +304,37 @@ AWAKE = Entry(shown=BUSY, mine=True, publication=OURS)
         (Entry(shown=BUSY, mine=True), True),
         (AWAKE, True),
         (replace(AWAKE, publication=replace(OURS, hides_rest=False)), False),
-        (replace(AWAKE, word=Word(AVAILABLE, 99.9)), True),
-        (replace(AWAKE, word=Word(AVAILABLE, 100.0)), False),
-        (replace(AWAKE, word=Word(AVAILABLE, 100.0), shown=AWAY), False),
-        (replace(AWAKE, word=Word(AVAILABLE, 100.0, faded=AWAY), shown=AWAY, mine=False), True),
-        (replace(AWAKE, word=Word(AVAILABLE, 99.9), shown=AWAY), True),
+        (replace(AWAKE, word=SAID), False),
+        (replace(AWAKE, word=SAID, shown=AWAY), False),
+        (replace(AWAKE, word=replace(SAID, at=199.9), shown=AWAY), True),
+        (replace(AWAKE, word=SAID, shown=parse_status("busy+idle")), True),
+        (replace(AWAKE, word=replace(SAID, faded=AWAY), shown=AWAY), True),
     ],
 )
 def test_what_is_put_back_hides_rest_unless_they_were_seen_awake_all_the_time(entry: Entry, hides: bool) -> None:
-    assert may_hide_rest(entry, fades=False) is hides
-    assert may_hide_rest(entry, fades=True)
+    now = SAID.at + JUST_SAID - 0.1
+    assert may_hide_rest(entry, now, fades=False) is hides
+    assert may_hide_rest(entry, now, fades=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "until"),
+    [
+        ({}, 500 + EVIDENCE),
+        ({"mine": False}, None),
+        ({"shown": BUSY}, None),
+        ({"publication": None}, None),
+        ({"publication": Publication("available", AVAILABLE, 500.0, 530.0, hides_rest=False)}, None),
+        ({"publication": Publication("available", AVAILABLE, 500.0, 530.0, overridden=True)}, None),
+    ],
+)
+def test_their_word_that_we_said_for_another_service_may_hide_rest_as_well(
+    changes: dict[str, object], until: float | None
+) -> None:
+    ours = Publication("available", AVAILABLE, 500.0, 530.0)
+    entry = Entry(shown=AVAILABLE, mine=True, word=Word(AVAILABLE, 10.0), publication=ours)
+    view, sink = View({"bems": replace(entry, **changes)}), Desk("bems").sinks["bems"]
+    assert kept_until(view, Composed(AVAILABLE, "bems", 10.0, "latest"), sink, Rules(), 600.0) == until
 
 
 def test_busy_is_held_as_policy_has_it() -> None:
