@@ -159,6 +159,14 @@ def fail(view: View, domain: str, now: float, *, settled: bool) -> View:
     return view.put(domain, replace(entry, publication=_given_up(failed)))
 
 
+def interrupted(view: View, now: float) -> View:
+    """The view of a process that died, or was stopped: what it was writing is a try that failed, of unknown outcome."""
+    for domain, entry in view.entries.items():
+        if entry.publication is not None and not (entry.publication.failed or entry.publication.settled):
+            view = fail(view, domain, now, settled=False)
+    return view
+
+
 def take_back(view: View, domain: str, visible_within: float, now: float, *, hidden: bool = False) -> View:
     """The service forgot what we published; it may show for `visible_within` seconds more. `hidden`: it never did."""
     entry = view.entries[domain]

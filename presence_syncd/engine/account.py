@@ -17,6 +17,7 @@ from structlog.typing import FilteringBoundLogger
 from presence_syncd.connectors.flow import Flow
 from presence_syncd.core.compose import Composed, compose
 from presence_syncd.core.proof import may_report, to_sign_in_as
+from presence_syncd.core.publication import interrupted
 from presence_syncd.core.setback import not_ahead
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Rules, View
@@ -186,7 +187,7 @@ class Account:
 
 def forget_clock(view: View, started_at: float) -> View:
     """A view as it starts again: everything must be read once more before the first write."""
-    view = not_ahead(view, started_at)
+    view = interrupted(not_ahead(view, started_at), started_at)
     entries = {domain: replace(entry, live_at=None, is_unknown=False) for domain, entry in view.entries.items()}
     return replace(view, entries=entries, started_at=started_at)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from presence_syncd.core.decision import Reason
-from presence_syncd.core.entry import Entry, Kind
+from presence_syncd.core.entry import Entry, Kind, Publication
 from presence_syncd.core.presence import AVAILABLE, AWAY, BRB, BUSY
-from presence_syncd.core.publication import KEPT, Accepted, accept, begin, fail, leave, take_back
+from presence_syncd.core.publication import KEPT, Accepted, accept, begin, fail, interrupted, leave, take_back
 from presence_syncd.core.view import View
-from tests.core.desk import Desk
+from tests.core.desk import VISIBLE_WITHIN, Desk
 
 
 def busy_in_symphony() -> Desk:
@@ -300,3 +300,26 @@ def test_a_try_that_the_service_itself_refused_explains_no_word_later(*, settled
     desk.write("teams", 20)
     desk.see("teams", "brb", 25)
     assert desk.see("teams", "busy", 40) is kind
+
+
+@pytest.mark.parametrize(("is_over", "kind"), [(True, Kind.OWN), (False, Kind.ECHO)])
+def test_a_try_that_was_interrupted_explains_nothing_once_it_must_be_over(*, is_over: bool, kind: Kind) -> None:
+    desk = Desk("teams", "symphony")
+    desk.start(teams="away", symphony="away")
+    desk.see("symphony", "busy", 10)
+    desk.begin("teams", 10)
+    desk.view = interrupted(desk.view, 20)
+    desk.see("symphony", "away", 25)
+    desk.see("teams", "away", 10 + VISIBLE_WITHIN if is_over else 11 + VISIBLE_WITHIN / 2)
+    assert desk.see("teams", "busy", 1000 if is_over else 60) is kind
+
+
+def test_nothing_else_is_interrupted() -> None:
+    done = Publication("busy", BUSY, 1.0, 61.0, accepted_at=2.0)
+    tries = [Publication("busy", BUSY, 1.0, 61.0, failed=True), Publication("busy", BUSY, 1.0, 1.0, settled=True)]
+    view = View({str(n): Entry(publication=p) for n, p in enumerate([None, done, *tries])})
+    assert interrupted(view, 5.0) == view
+    out = View({"teams": Entry(publication=Publication("busy", BUSY, 1.0, 61.0))})
+    published = interrupted(out, 5.0).entries["teams"].publication
+    assert published is not None
+    assert (published.failed, published.settled, published.visible_by) == (True, False, 61.0)

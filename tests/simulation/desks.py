@@ -154,6 +154,10 @@ class Desk(ABC):
         """The person whose activity a request reports; nobody as a rule."""
         return ""
 
+    def begins(self, path: str) -> str:
+        """The person whose session a request begins; nobody as a rule."""
+        return ""
+
     def forget(self, *, state: bool) -> None:
         """Restart: sign-ins are lost, and with `state` everything that only memory held."""
 
@@ -456,7 +460,15 @@ class UcwaDesk(Desk):
 
     def reported(self, path: str) -> str:
         """Whom a report of activity keeps awake (ucwa §5)."""
-        application = self.emulator.applications.get(path.rpartition("/me/reportMyActivity")[0].rpartition("/")[2])
+        return self._asks(path, "/me/reportMyActivity")
+
+    def begins(self, path: str) -> str:
+        """Who is made available by a new application (ucwa §5)."""
+        return self._asks(path, "/me/makeMeAvailable")
+
+    def _asks(self, path: str, what: str) -> str:
+        """Whose application asks for that."""
+        application = self.emulator.applications.get(path.rpartition(what)[0].rpartition("/")[2])
         return self.written((application.person.sip, ""))[0] if application else ""
 
     def forget(self, *, state: bool) -> None:

@@ -129,13 +129,14 @@ def no_write_makes_a_write(world: World, person: str, since: float, besides: str
     """§4 Echo: after that nothing is written except refreshes; no write makes a write.
 
     What was accepted and does not show may be written once more (mapping §4.3: one re-write, then it is shadowed), and
-    then be taken back.
+    then be taken back. What a session of ours showed that a service has ended is said anew.
     `besides` is a service in which something has changed: where the person left, what they shall find may be written.
     """
     earlier = {(w.desk, w.word) for w in world.facts.wrote if w.person == person and w.at <= since}
     later = [w for w in world.facts.wrote if w.person == person and w.at > since and w.desk != besides]
     once = Counter((w.desk, w.word) for w in later if not _renews(world, w))
-    wrong = [w for w in later if not ((w.desk, w.word) in earlier or _takes_back(w)) or once[w.desk, w.word] > 1]
+    legal = [w for w in later if (w.desk, w.word) in earlier or _takes_back(w) or _is_said_anew(world, w, since)]
+    wrong = [w for w in later if w not in legal or once[w.desk, w.word] > 1]
     if len(later) > 40:
         wrong = later
     return [Broken("no write makes a write", f"{person}: {_listed(wrong)}")] if wrong else []
@@ -143,6 +144,12 @@ def no_write_makes_a_write(world: World, person: str, since: float, besides: str
 
 def _renews(world: World, wrote: Wrote) -> bool:
     return world.desks[wrote.desk].leased and "clear" not in wrote.word
+
+
+def _is_said_anew(world: World, wrote: Wrote, since: float) -> bool:
+    """Whether the service ended a session, and what showed with it, so that it must be said in the next one."""
+    began = (at for at, *where in world.facts.began if where == [wrote.desk, wrote.person])
+    return any(since < at <= wrote.at for at in began)
 
 
 def _takes_back(wrote: Wrote) -> bool:

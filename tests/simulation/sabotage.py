@@ -85,6 +85,13 @@ def _refresh_without_evidence() -> list[tuple[object, str, Any]]:
     return [(reconciling, "is_proven", lambda *_: True), (accounts, "may_report", lambda *_: True)]
 
 
+def _never_lets_go() -> list[tuple[object, str, Any]]:
+    """What we say in BlackBerry, where nothing fades, stands whoever is there."""
+    from presence_syncd.core import reconcile as reconciling
+
+    return [(reconciling, "kept_until", lambda *_: None)]
+
+
 def _forget_publication_on_crash() -> list[tuple[object, str, Any]]:
     """What was written before a crash is not known after it."""
     real = stores.CrashStore.load
@@ -156,6 +163,7 @@ BUGS: Mapping[str, Bug] = {
     "fade-as-word": _fade_as_word,
     "no-take-back": _no_take_back,
     "refresh-without-evidence": _refresh_without_evidence,
+    "never-lets-go": _never_lets_go,
     "forget-publication-on-crash": _forget_publication_on_crash,
     "unknown-is-available": _unknown_is_available,
     "write-while-paused": _write_while_paused,

@@ -107,7 +107,7 @@ class Deed:
 @dataclass(slots=True)
 class Facts:
     """What was seen from outside. `awake` are the spans (person, desk, from, to) of typing; `requests` (at, life) by service;
-    `unwatched` (at, desk, person) what they did that a new session of ours hid before the daemon was told of it;
+    `began` (at, desk, person) sessions of ours; `unwatched` (at, desk, person) what they did that a new session of ours hid before the daemon was told of it;
     `reported` (at, desk, person, hidden) that we told a service that they are active, and whether a word hid that they rest.
     """
 
@@ -115,6 +115,7 @@ class Facts:
     wrote: list[Wrote] = field(default_factory=list)
     awake: list[tuple[str, str, float, float]] = field(default_factory=list)
     requests: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
+    began: list[tuple[float, str, str]] = field(default_factory=list)
     unwatched: list[tuple[float, str, str]] = field(default_factory=list)
     reported: list[tuple[float, str, str, bool]] = field(default_factory=list)
     broke: list[str] = field(default_factory=list)
@@ -364,6 +365,8 @@ class World:
         if person := self.desks[name].reported(path):
             hidden = any(desk.hides_rest(person) for desk in self.desks.values())
             self.facts.reported.append((self.now(), name, person, hidden))
+        if person := self.desks[name].begins(path):
+            self.facts.began.append((self.now(), name, person))
         self.note(f"{name} {method} {path}")
 
     def _look(self, name: str) -> None:
@@ -378,6 +381,7 @@ class World:
         self._noted[name] = len(writes)
         for person in desk.signed_in(self._joined[name]):
             self._joined[name] += 1
+            self.facts.began.append((self.now(), name, person))
             deed = self._deeds.get((name, person))
             if deed is not None and deed.told_at == inf:
                 self.facts.unwatched.append((deed.at, name, person))
