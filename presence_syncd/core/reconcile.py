@@ -167,9 +167,9 @@ def _again_if_green(case: _Case) -> float | None:
 
 
 def _hidden(case: _Case) -> Decision | None:
-    """A session of ours that another state hides may be all that keeps that up."""
+    """A session of ours that available hides may be all that keeps that up; what the person chose is not cleared."""
     is_hidden = holds_up_available(case.view, case.sink, case.rules, case.now)
-    return Decision(Reason.RETRACT, hidden=True) if is_hidden else None
+    return Decision(Reason.RETRACT, overridden=True, hidden=True) if is_hidden else None
 
 
 def _is_done(case: _Case, published: Publication) -> bool:

@@ -43,6 +43,7 @@ def taken_back() -> Desk:
 def test_a_session_that_does_not_show_is_taken_back_where_nobody_is_seen() -> None:
     decision = hidden_in_teams().decide("session", BY)
     assert (decision.reason, decision.hidden) == (Reason.RETRACT, True)
+    assert decision.overridden, "what they chose is theirs, and is not cleared"
 
 
 def test_not_before_it_must_have_been_in_sight() -> None:
