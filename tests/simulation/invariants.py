@@ -55,7 +55,13 @@ def _was_renewed_over(world: World, word: Said) -> bool:
     desk = world.desks[word.desk]
     told = [w for w in world.facts.wrote if (w.person, w.desk) == (word.person, word.desk)]
     before, until = {w.word for w in told if w.at <= word.at}, word.at + desk.visible_after + UNSEEN
-    return desk.leased and any(w.word in before and word.at < w.at <= until and "setUser" in w.word for w in told)
+    over = (w for w in told if "setUser" in w.word or _ranks_as(desk.meant(w.word), word.status))
+    return desk.leased and any(w.word in before and word.at < w.at <= until for w in over)
+
+
+def _ranks_as(ours: Status | None, theirs: Status) -> bool:
+    """Whether a session of ours shows over one of theirs if it is the newer one."""
+    return ours is not None and ours.availability == theirs.availability
 
 
 def a_fade_overrules_nothing(world: World, person: str, word: Said, faded: str) -> list[Broken]:
