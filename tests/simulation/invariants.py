@@ -18,6 +18,8 @@ ACTIVE_FOR = 300.0
 """Seconds for which Skype shows somebody awake whose activity was reported."""
 UNSEEN = 2.5
 """Seconds between a reading and the renewal after it."""
+REFUSING = 300.0
+"""Seconds in which what a service was told to refuse is asked of it, and tried again."""
 MOST_CONNECTIONS = 6
 """Connections a link may have open, its share of the pools included."""
 
@@ -50,11 +52,13 @@ def last_word_wins(world: World, person: str, words: list[Said]) -> list[Broken]
 def _was_renewed_over(world: World, word: Said) -> bool:
     """Whether what stood there was renewed in the moment after it, so that nobody, not the daemon either, saw the word.
 
-    A renewal follows a reading by so long at most, and a reading may be behind; what it says, it has said before.
+    A renewal follows a reading by so long at most, unless the service refused it then, and a reading may be behind; what
+    it says, it has said before.
     """
     desk = world.desks[word.desk]
     told = [w for w in world.facts.wrote if (w.person, w.desk) == (word.person, word.desk)]
-    before, until = {w.word for w in told if w.at <= word.at}, word.at + desk.visible_after + UNSEEN
+    unseen = desk.poll_within if word.at < world.facts.refusing.get(word.desk, 0.0) + REFUSING else UNSEEN
+    before, until = {w.word for w in told if w.at <= word.at}, word.at + desk.visible_after + unseen
     over = (w for w in told if "setUser" in w.word or _ranks_as(desk.meant(w.word), word.status))
     return desk.leased and any(w.word in before and word.at < w.at <= until for w in over)
 

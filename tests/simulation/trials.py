@@ -32,6 +32,7 @@ def fail_writes(world: World, rng: Random) -> None:
     for name, path in WRITES.items():
         if name in world.desks and rng.random() < 0.5:
             world.desks[name].emulator.faults.add(Answer(503, method="POST", path=path, times=2))
+            world.facts.refusing[name] = world.now()
 
 
 def forget_somebody(world: World, rng: Random) -> None:

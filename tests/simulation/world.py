@@ -107,8 +107,9 @@ class Deed:
 @dataclass(slots=True)
 class Facts:
     """What was seen from outside. `awake` are the spans (person, desk, from, to) of typing; `requests` (at, life) by service;
-    `began` (at, desk, person) sessions of ours; `unwatched` (at, desk, person) what they did that a new session of ours hid before the daemon was told of it;
-    `reported` (at, desk, person, hidden) that we told a service that they are active, and whether a word hid that they rest.
+    `began` (at, desk, person) sessions of ours; `unwatched` (at, desk, person) what they did that a new session of ours
+    hid before the daemon was told of it; `refusing` when a service was told to refuse the next writes; `reported` (at,
+    desk, person, hidden) that we told a service that they are active, and whether a word hid that they rest.
     """
 
     said: list[Said] = field(default_factory=list)
@@ -117,6 +118,7 @@ class Facts:
     requests: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
     began: list[tuple[float, str, str]] = field(default_factory=list)
     unwatched: list[tuple[float, str, str]] = field(default_factory=list)
+    refusing: dict[str, float] = field(default_factory=dict)
     reported: list[tuple[float, str, str, bool]] = field(default_factory=list)
     broke: list[str] = field(default_factory=list)
     silenced: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
