@@ -134,7 +134,8 @@ def may_hide_rest(entry: Entry, now: float, *, fades: bool) -> bool:
         return True
     if word is not None and word.faded is None and now - word.at < JUST_SAID:
         return False
-    return not entry.is_awake or (entry.mine and (ours is None or ours.hides_rest))
+    is_ours = entry.mine or entry.is_put_back()
+    return not entry.is_awake or (is_ours and (ours is None or ours.hides_rest))
 
 
 def _rests(entry: Entry, vocabulary: Vocabulary) -> bool:

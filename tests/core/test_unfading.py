@@ -303,6 +303,7 @@ SAID = Word(AVAILABLE, 200.0)
         (Entry(shown=BUSY, publication=OURS), False),
         (Entry(shown=BUSY, mine=True), True),
         (AWAKE, True),
+        (replace(AWAKE, mine=False, publication=replace(OURS, restores=True)), True),
         (replace(AWAKE, publication=replace(OURS, hides_rest=False)), False),
         (replace(AWAKE, word=SAID), False),
         (replace(AWAKE, word=SAID, shown=AWAY), False),

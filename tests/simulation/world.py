@@ -119,6 +119,8 @@ class Facts:
     began: list[tuple[float, str, str]] = field(default_factory=list)
     unwatched: list[tuple[float, str, str]] = field(default_factory=list)
     refusing: dict[str, float] = field(default_factory=dict)
+    skews: list[float] = field(default_factory=list)
+    """Seconds by which the clock was wrong, by the daemon's life."""
     reported: list[tuple[float, str, str, bool]] = field(default_factory=list)
     broke: list[str] = field(default_factory=list)
     silenced: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
@@ -222,6 +224,7 @@ class World:
     async def start(self) -> None:
         """Start the daemon."""
         self.life, self.started_at = self.life + 1, self.now()
+        self.facts.skews.append(self.wall_offset)
         self.note(f"start {self.life}")
         listened = frozenset(host for desk in self.desks.values() if desk.signs_in_with_a_word for host in desk.hosts)
         self.cable = Cable(self.network, self.parameters.carries, listened, self._came)
