@@ -11,8 +11,9 @@ from presence_syncd.core.decision import Decision, Reason, Sink
 from presence_syncd.core.entry import IN_SIGHT, Entry, Publication
 from presence_syncd.core.forbidden import is_forbidden
 from presence_syncd.core.presence import AVAILABLE, AWAY, Status
-from presence_syncd.core.proof import holds_up_available, is_proven, kept_until, may_claim, was_let_go
+from presence_syncd.core.proof import holds_up_available, is_proven, may_claim, was_let_go
 from presence_syncd.core.revealed import CHOSEN, passing
+from presence_syncd.core.unfading import kept_until
 from presence_syncd.core.values import Value, earlier, replace
 from presence_syncd.core.view import Rules, View
 

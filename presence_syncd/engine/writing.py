@@ -17,8 +17,8 @@ from presence_syncd.connectors.upkeep import LATEST, MARGIN, SOONEST
 from presence_syncd.core.change import of_status
 from presence_syncd.core.compose import Composed, compose, stands
 from presence_syncd.core.decision import Decision, Reason
-from presence_syncd.core.proof import may_hide_rest
 from presence_syncd.core.publication import Accepted, accept, begin, fail, freeze, take_back
+from presence_syncd.core.unfading import may_hide_rest
 from presence_syncd.engine.board import Board
 from presence_syncd.engine.budget import Urgency
 from presence_syncd.engine.clock import Clock

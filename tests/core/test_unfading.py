@@ -8,8 +8,9 @@ from presence_syncd.core.compose import Composed
 from presence_syncd.core.decision import Reason
 from presence_syncd.core.entry import Entry, Kind, Observation, Publication, Word
 from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, OFFLINE, Status, parse_status
-from presence_syncd.core.proof import JUST_SAID, kept_until, may_hide_rest, to_sign_in_as
+from presence_syncd.core.proof import to_sign_in_as
 from presence_syncd.core.revealed import with_rest
+from presence_syncd.core.unfading import JUST_SAID, kept_until, may_hide_rest
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Compose, Direction, Pin, Rules, View
 from tests.core.desk import Desk
