@@ -243,10 +243,16 @@ class Entry(Value, frozen=True):
             return False
         if self.word is not None and self.word.faded is not None:  # we put back awake, after a pin, what had faded
             return False
-        is_held_up = self.is_put_back() or (self.is_vouched and self.vouched_by <= {domain})
+        is_held_up = self._may_be_held_up() or (self.is_vouched and self.vouched_by <= {domain})
         fades = shown.availability is Availability.AVAILABLE and not is_held_up
         said = self.word is not None and now - self.word.at <= evidence
         return (fades or said) and self.is_live(now, evidence)
+
+    def _may_be_held_up(self) -> bool:
+        """Whether what shows may hide that they rest: put back by us, also where we are writing over that already."""
+        p = self.publication
+        is_written_over = p is not None and p.confirmed_at is None and not p.restores and self.shown_at <= p.at
+        return self.is_put_back() or (is_written_over and p is not None and p.hides_rest and not p.overridden)
 
     def is_put_back(self) -> bool:
         """Whether we said their word here again, and nothing moved since: what is ours may hide that they rest."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from presence_syncd.core.compose import Composed
@@ -401,3 +403,22 @@ def test_where_nothing_else_is_theirs_the_word_is_the_last_sign() -> None:
     desk.view = desk.view.put("skype", replace(desk.entry("skype"), mine=True))
     assert desk.why("bems", 10 + EVIDENCE - 1) is Reason.IN_SYNC
     assert desk.why("bems", 10 + EVIDENCE) is Reason.LET_GO
+
+
+def test_what_we_put_back_over_rest_proves_nothing_either_while_we_let_it_go() -> None:
+    desk = put_back()
+    desk.view = desk.view.put("skype", replace(desk.entry("skype"), shown=AVAILABLE, word=None))
+    assert desk.view.proving("skype", 1000 + EVIDENCE, EVIDENCE) == ()
+    desk.begin("bems", 1000 + EVIDENCE)
+    assert desk.view.proving("skype", 1000 + EVIDENCE, EVIDENCE) == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_proof"),
+    [({}, False), ({"hides_rest": False}, True), ({"overridden": True}, True), ({"at": 499.0}, True)],
+)
+def test_what_is_written_over_proves_as_long_as_it_cannot_hide_rest(changes: dict[str, Any], is_proof: bool) -> None:
+    ours = replace(Publication("away", AVAILABLE, at=500.0, visible_by=530.0), **changes)
+    entry = Entry(shown=AVAILABLE, shown_at=500.0, live_at=2000.0, word=Word(AVAILABLE, 10.0), publication=ours)
+    assert entry.is_proof("teams", 2000.0, EVIDENCE) is is_proof
+    assert entry.is_proof("teams", 10.0 + EVIDENCE, EVIDENCE)
