@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from math import inf
 
 from presence_syncd.core.presence import AVAILABLE, OFFLINE, Status
 from tests.simulation.meanings import idle_forms
@@ -57,7 +58,7 @@ def _was_renewed_over(world: World, word: Said) -> bool:
     """
     desk = world.desks[word.desk]
     told = [w for w in world.facts.wrote if (w.person, w.desk) == (word.person, word.desk)]
-    unseen = desk.poll_within if word.at < world.facts.refusing.get(word.desk, 0.0) + REFUSING else UNSEEN
+    unseen = desk.poll_within if word.at < world.facts.refusing.get(word.desk, -inf) + REFUSING else UNSEEN
     before, until = {w.word for w in told if w.at <= word.at}, word.at + desk.visible_after + unseen
     over = (w for w in told if "setUser" in w.word or _ranks_as(desk.meant(w.word), word.status))
     return desk.leased and any(w.word in before and word.at < w.at <= until for w in over)
@@ -157,7 +158,12 @@ def _renews(world: World, wrote: Wrote) -> bool:
 
 
 def _is_said_anew(world: World, wrote: Wrote, since: float) -> bool:
-    """Whether the service ended a session, and what showed with it, so that it must be said in the next one."""
+    """Whether the service ended a session, and what showed with it, so that it must be said in the next one.
+
+    Not where the daemon was started anew meanwhile: what it had said it must know.
+    """
+    if world.started_at > since:
+        return False
     began = (at for at, *where in world.facts.began if where == [wrote.desk, wrote.person])
     return any(since < at <= wrote.at for at in began)
 
