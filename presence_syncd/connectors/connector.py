@@ -70,6 +70,7 @@ class Traits:
     `batch_size`      requests one envelope may carry (1: none);
     `leased`          whether what is written expires unless it is written again;
     `fades`           whether it shows by itself when nobody is there any more;
+    `wakes`           whether who is not awake seems so for a while when available is written;
     `notes`           whether a note can be written and read.
     """
 
@@ -82,6 +83,7 @@ class Traits:
     batch_size: int = 1
     leased: bool = False
     fades: bool = True
+    wakes: bool = False
     notes: bool = False
     limit: Limit | None = None
 

@@ -70,7 +70,7 @@ class Sink(Value, frozen=True):
     """What reconcile knows of a link besides the view. `retry_at` is the end of a back-off (daemon's seconds).
 
     `refused` is a word the service refuses for good, not tried again before `refused_until`. `fades`: it shows by
-    itself when nobody is there any more.
+    itself when nobody is there any more. `wakes`: who is not awake there seems so for a while when we write available.
     """
 
     domain: str
@@ -79,6 +79,7 @@ class Sink(Value, frozen=True):
     writer: bool = True
     leased: bool = False
     fades: bool = True
+    wakes: bool = False
     notes: bool = False
     retry_at: float = 0.0
     refused: str | None = None

@@ -219,7 +219,8 @@ def _written(published: Publication | None, now: float) -> dict[str, Any] | None
 def _proof(view: View, sink: Sink, composed: Composed, rules: Rules, now: float) -> str:
     """What proves that the status is still true there, or what is missing."""
     availability = wanted(composed.status, rules).availability
-    if not sink.leased and (sink.fades or availability is not Availability.AVAILABLE):
+    is_free = availability is not Availability.AVAILABLE or (sink.fades and not sink.wakes)
+    if not sink.leased and is_free:
         return "not needed: what is written here holds by itself"
     if composed.domain is None:
         return "not needed: a pin proves itself"

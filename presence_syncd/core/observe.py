@@ -271,20 +271,17 @@ def _agree(entry: Entry, seen: Observation, view: View, said: Composed) -> Entry
     if entry.mine or seen.status.is_absent:
         return entry
     source = view.entries[said.domain].word if said.domain else None
-    initial = source is not None and source.initial
-    return replace(entry, word=Word(seen.status, nextafter(said.at, float("-inf")), initial))
+    word = Word(seen.status, nextafter(said.at, float("-inf")), source is not None and source.initial)
+    ours = entry.publication
+    replaced = replace(ours, overridden=True) if ours is not None and ours.confirmed_at is not None else ours
+    return replace(entry, word=word, publication=replaced)
 
 
 def _faded(word: Word, seen: Observation, vocabulary: Vocabulary, settle: float) -> Word:
     if seen.status == word.status:
         return word.as_said()
-    if (
-        seen.status.is_absent
-        or is_idle_variant(word.status, seen.status)
-        or vocabulary.is_fade(word.status, seen.status)
-    ):
-        return word.faded_to(seen.status, seen.at, settle)
-    return word
+    fades = is_idle_variant(word.status, seen.status) or vocabulary.is_fade(word.status, seen.status)
+    return word.faded_to(seen.status, seen.at, settle) if seen.status.is_absent or fades else word
 
 
 def _heed_note(entry: Entry, seen: Observation, start: float, direction: Direction) -> Entry:

@@ -55,10 +55,14 @@ def may_report(view: View, composed: Composed, domain: str, rules: Rules, now: f
 
 
 def may_claim(view: View, composed: Composed, word: str | None, sink: Sink, rules: Rules, now: float) -> bool:
-    """Whether a word may be written: what nobody has proven is claimed neither by a lease nor where nothing fades."""
+    """Whether a word may be written: what nobody has proven is claimed neither by a lease nor where nothing fades.
+
+    Nor where it would wake who is not awake, as it does whom Skype makes available (makeMeAvailable; ucwa sheet §5).
+    """
     if sink.leased:
         return is_proven(view, composed, sink.domain, rules, now) and not _was_hidden(view, composed, sink, rules, now)
-    if sink.fades or word != sink.vocabulary.word_for(AVAILABLE) or is_still_theirs(view, composed, sink):
+    is_harmless = sink.fades and not (sink.wakes and not view.entries.get(sink.domain, Entry()).is_awake)
+    if is_harmless or word != sink.vocabulary.word_for(AVAILABLE) or is_still_theirs(view, composed, sink):
         return True
     return now <= composed.at + rules.evidence or is_proven(view, composed, sink.domain, rules, now)
 

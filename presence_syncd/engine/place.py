@@ -99,6 +99,7 @@ class Placed:
             writer=self.writer,
             leased=self.leased,
             fades=self.driver.service.traits.fades,
+            wakes=self.driver.service.traits.wakes,
             notes=self.driver.service.traits.notes,
             retry_at=self.trouble.retry_at if self.trouble.word is None else 0.0,
             refused=self.trouble.word,

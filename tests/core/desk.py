@@ -25,6 +25,7 @@ VOCABULARIES = {
     "bems": bems.vocabulary(),
 }
 UNFADING = {"bems"}
+WAKING = {"skype"}
 VISIBLE_WITHIN = 60.0
 
 
@@ -36,6 +37,7 @@ class Desk:
         self.view = View({name: Entry() for name in names})
         self.sinks = {name: Sink(name, VOCABULARIES[name], directions.get(name, Direction.BOTH)) for name in names}
         self.sinks |= {name: replace(self.sinks[name], fades=False) for name in UNFADING & set(names)}
+        self.sinks |= {name: replace(self.sinks[name], wakes=True) for name in WAKING & set(names)}
 
     def see(
         self,

@@ -309,6 +309,15 @@ def test_says_what_proves_the_status_or_what_is_missing(words: dict[str, Entry],
     assert found["proven"] is (not proof.startswith("missing"))
 
 
+def test_needs_proof_where_available_wakes_and_where_it_does_not_fade() -> None:
+    view = View({"teams": said(AVAILABLE), "symphony": Entry()})
+    for facts in ({"wakes": True}, {"fades": False}):
+        (found,) = told(view, link(replace(SYMPHONY, **facts)))["links"]
+        assert found["proof"].startswith("teams shows the person there")
+        (busy,) = told(View({"teams": said(BUSY)}), link(replace(SYMPHONY, **facts)))["links"]
+        assert busy["proof"].startswith("not needed")
+
+
 def test_needs_no_proof_where_a_word_holds_by_itself() -> None:
     assert of(View({"teams": said(AVAILABLE)}), "symphony")["proof"].startswith(
         "not needed: what is written here holds"

@@ -421,6 +421,19 @@ def test_agreeing_with_a_word_of_unknown_age_does_not_outrank_it() -> None:
     assert desk.status(4) == "dnd"
 
 
+def test_who_agrees_by_hand_over_ours_has_replaced_it() -> None:
+    desk = Desk("teams", "symphony")
+    desk.start(teams="available", symphony="available")
+    desk.see("teams", "busy/call", 10)
+    desk.write("symphony", 10)
+    desk.see("symphony", "busy/call", 11)
+    desk.see("teams", "busy", 100)
+    assert desk.see("symphony", "busy", 105) is Kind.ECHO, "what was to be written there, before it was"
+    desk.see("teams", "dnd", 1000)
+    assert desk.see("symphony", "away", 2000) is Kind.DECAY, "busy fades there; a call that we had written would not"
+    assert desk.status(3000) == "dnd"
+
+
 def test_nobody_agrees_by_going_offline() -> None:
     desk = Desk("skype", "teams")
     desk.start(skype="available", teams="available")

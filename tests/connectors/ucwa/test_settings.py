@@ -61,6 +61,7 @@ def test_the_connector_shares_its_domain_and_makes_links() -> None:
     service = CONNECTOR.service("skype", Settings())
     assert service.traits.pushes
     assert service.traits.notes
+    assert service.traits.wakes, "makeMeAvailable shows who rests as active (§5)"
     link = service.link("alice", UcwaLinkSettings(**LINK), {"endpoint_id": "e"})
     assert isinstance(link, UcwaLink)
     assert link.key == "sip:alice@contoso.com"

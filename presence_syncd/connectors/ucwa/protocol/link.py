@@ -183,7 +183,13 @@ class UcwaService(Service):
         self.settings = settings
         rate = settings.rate or RATE
         self.traits = Traits(
-            visible_within=30.0, rate=rate, burst=BURST * rate, poll_every=POLL_EVERY, pushes=True, notes=True
+            visible_within=30.0,
+            rate=rate,
+            burst=BURST * rate,
+            poll_every=POLL_EVERY,
+            pushes=True,
+            wakes=True,
+            notes=True,
         )
 
     def link(self, account: str, settings: Any, memory: Mapping[str, str]) -> UcwaLink:
