@@ -15,7 +15,6 @@ from presence_syncd import logs
 from presence_syncd.config import AccountSettings, Config, Idle, Note, Offline, Policy, vocabularies
 from presence_syncd.connectors import REGISTRY
 from presence_syncd.connectors.fields import Secret, SecretRef, ServiceSettings
-from presence_syncd.core.entry import Entry
 from presence_syncd.core.view import Rules, View
 from presence_syncd.core.vocabulary import Vocabulary
 from presence_syncd.engine.account import Account, forget_clock
@@ -56,7 +55,7 @@ def view(config: Config, settings: AccountSettings, kept: View | None, now: floa
     """The view to start with: what was kept, for the domains there are now, in the order they are configured."""
     old = forget_clock(kept or View(), now)
     domains = dict.fromkeys(config.domain(name) for name in settings.links)
-    entries = {domain: old.entries.get(domain, Entry()) for domain in domains}
+    entries = {domain: old.entry(domain) for domain in domains}
     return View(entries, now, old.pin, old.paused, old.frozen_until)
 
 

@@ -157,7 +157,7 @@ def _less_new(word: Word, winner: Word) -> str:
 
 
 def _link(view: View, link: Told, composed: Composed | None, rules: Rules, now: float) -> dict[str, Any]:
-    entry = view.entries.get(link.sink.domain, Entry())
+    entry = view.entry(link.sink.domain)
     words = link.sink.vocabulary
     status = wanted(composed.status, rules) if composed else None
     wants = words.word_for(status) if status else None

@@ -6,7 +6,6 @@ The one rule: these questions come before all others, and none of them looks at 
 from __future__ import annotations
 
 from presence_syncd.core.decision import Decision, Reason, Sink
-from presence_syncd.core.entry import Entry
 from presence_syncd.core.view import Rules, View
 
 BLIND = 3600.0
@@ -32,5 +31,5 @@ def is_forbidden(view: View, sink: Sink, rules: Rules, now: float) -> Decision |
 
 def _would_be_blind(view: View, sink: Sink) -> bool:
     """Whether a write may go over a word that was said there while we were away, and that we have not read yet."""
-    entry = view.entries.get(sink.domain, Entry())
+    entry = view.entry(sink.domain)
     return sink.direction.reads and entry.live_at is None and not entry.is_unknown

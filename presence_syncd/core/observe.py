@@ -59,7 +59,7 @@ def observe(
     direction: Direction = Direction.BOTH,
 ) -> tuple[View, Kind]:
     """Take one reading into the view, and say what it was found to be."""
-    entry = view.entries.get(domain, Entry())
+    entry = view.entry(domain)
     if not seen.status.is_known:
         return view if entry.live_at is not None else view.put(domain, replace(entry, is_unknown=True)), Kind.UNKNOWN
     if seen.started_at < entry.shown_from or _is_old_version(entry, seen):

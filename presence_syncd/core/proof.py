@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from presence_syncd.core.compose import Composed, compose, wanted
 from presence_syncd.core.decision import Sink
-from presence_syncd.core.entry import PRESENT, Entry, Publication
+from presence_syncd.core.entry import PRESENT, Publication
 from presence_syncd.core.presence import AVAILABLE, AWAY, Availability, Status
 from presence_syncd.core.revealed import SOON
 from presence_syncd.core.unfading import is_still_theirs
@@ -61,7 +61,7 @@ def may_claim(view: View, composed: Composed, word: str | None, sink: Sink, rule
     """
     if sink.leased:
         return is_proven(view, composed, sink.domain, rules, now) and not _was_hidden(view, composed, sink, rules, now)
-    is_harmless = sink.fades and not (sink.wakes and not view.entries.get(sink.domain, Entry()).is_awake)
+    is_harmless = sink.fades and not (sink.wakes and not view.entry(sink.domain).is_awake)
     if is_harmless or word != sink.vocabulary.word_for(AVAILABLE) or is_still_theirs(view, composed, sink):
         return True
     return now <= composed.at + rules.evidence or is_proven(view, composed, sink.domain, rules, now)
@@ -73,7 +73,7 @@ def holds_up_available(view: View, sink: Sink, rules: Rules, now: float) -> bool
     It was chosen there, and shows as long as any session lasts (Graph's preferred state; graph sheet §2): if who chose
     it is gone, ours is the one.
     """
-    entry = view.entries.get(sink.domain, Entry())
+    entry = view.entry(sink.domain)
     ours, shown = entry.publication, entry.shown
     if not sink.leased or ours is None or ours.accepted_at is None or shown != AVAILABLE:
         return False
@@ -84,7 +84,7 @@ def holds_up_available(view: View, sink: Sink, rules: Rules, now: float) -> bool
 
 def _was_hidden(view: View, composed: Composed, sink: Sink, rules: Rules, now: float) -> bool:
     """Whether that was so the last time, and is still to be feared: there is no news, and nothing else shows."""
-    entry = view.entries.get(sink.domain, Entry())
+    entry = view.entry(sink.domain)
     if entry.hidden_at is None or composed.at > entry.hidden_at:
         return False
     is_past = entry.shown is not None and entry.shown != AVAILABLE and not entry.shown.is_absent

@@ -42,7 +42,7 @@ def begin(
     change: str = "",
 ) -> View:
     """Note that `word` is about to be written to say `status`, because of `change`."""
-    entry = view.entries.get(domain, Entry())
+    entry = view.entry(domain)
     last = _given_up(entry.publication)
     again = last if last and last.word == word and last.note == note and not last.overridden else None
     awaited = again if again and again.is_awaited(now) else None

@@ -68,7 +68,7 @@ def reconcile_to(
         return Decision(Reason.NOTHING_SAID)
     status = wanted(composed.status, rules)
     note = composed.note if sink.notes else None
-    entry = view.entries.get(sink.domain, Entry())
+    entry = view.entry(sink.domain)
     until = kept_until(view, composed, sink, rules, now)
     is_let_go = until is not None and now >= until
     word = sink.vocabulary.word_for(AWAY if is_let_go else status)

@@ -22,7 +22,7 @@ def kept_until(view: View, composed: Composed, sink: Sink, rules: Rules, now: fl
 
     None: there is nothing to let go. Busy is held when they leave, as policy may have it; available is not.
     """
-    entry = view.entries.get(sink.domain, Entry())
+    entry = view.entry(sink.domain)
     if sink.fades or composed.domain is None or not entry.is_awake:
         return None
     status = wanted(composed.status, rules)
@@ -69,7 +69,7 @@ def _last_sign(view: View, composed: Composed, domain: str, rules: Rules, now: f
 
 def is_still_theirs(view: View, composed: Composed, sink: Sink) -> bool:
     """Whether the status is their own word there, which nothing says they rest under, and which was not let go."""
-    entry = view.entries.get(sink.domain, Entry())
+    entry = view.entry(sink.domain)
     if composed.domain != sink.domain:
         return False
     return not (_rests(entry, sink.vocabulary) or _is_let_go(entry, composed, sink))

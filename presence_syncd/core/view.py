@@ -78,6 +78,9 @@ class Pin(Value, frozen=True):
     by: str = ""
 
 
+_EMPTY = Entry()
+
+
 class View(Value, frozen=True):
     """One account. `entries` are in the order in which its links are configured.
 
@@ -90,6 +93,10 @@ class View(Value, frozen=True):
     paused: bool = False
     frozen_until: float = 0.0
     gone_at: float | None = None
+
+    def entry(self, domain: str) -> Entry:
+        """What is known of a domain; of one that nothing was heard of yet, nothing."""
+        return self.entries.get(domain, _EMPTY)
 
     def put(self, domain: str, entry: Entry) -> View:
         """The view with one entry replaced."""

@@ -30,6 +30,8 @@ SILENCE = (700.0, 1000.0)
 """Seconds in which nothing but renewals may be written: more than two lives of an Available session."""
 IN_SIGHT = 300.0
 """Seconds after which what was written to Teams is in sight at the latest (mapping §4)."""
+SLOW = (0.5, 4.0)
+"""Seconds that bytes travel where the network is slow."""
 TOGETHER = 1.0
 """Seconds between two words that nobody can bring in order."""
 
@@ -138,13 +140,15 @@ class Episode:
 
     async def _while(self, hosts: Sequence[object], fault: Fault) -> None:
         """A state of the network that lasts."""
-        states = {"refused": ("refuses", True, False), "silent": ("silent", True, False), "slow": ("latency", (0.5, 4.0), LATENCY)}  # fmt: skip
+        states = {"refused": ("refuses", True, False), "silent": ("silent", True, False), "slow": ("latency", SLOW, LATENCY)}  # fmt: skip
         name, wrong, right = states[fault.kind]
+        since = self.world.now()
         for host in hosts:
             setattr(host, name, wrong)
         await anyio.sleep(fault.seconds)
         for host in hosts:
             setattr(host, name, right)
+        self.world.facts.crowded.setdefault(fault.where, []).append((since, self.world.now() + SLOW[1]))
 
     async def _cutting_proxy(self, hosts: Sequence[object], fault: Fault) -> None:
         """A proxy that cuts what is open for longer than it likes."""

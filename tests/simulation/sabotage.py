@@ -169,6 +169,7 @@ BUGS: Mapping[str, Bug] = {
     "write-while-paused": _write_while_paused,
     "no-refresh": _no_refresh,
     "no-retry": _no_retry,
+    "no-budget": _no_budget,
 }
 """The bugs, by name."""
 

@@ -109,7 +109,8 @@ class Facts:
     """What was seen from outside. `awake` are the spans (person, desk, from, to) of typing; `requests` (at, life) by service;
     `began` (at, desk, person) sessions of ours; `unwatched` (at, desk, person) what they did that a new session of ours
     hid before the daemon was told of it; `refusing` when a service was told to refuse the next writes; `reported` (at,
-    desk, person, hidden) that we told a service that they are active, and whether a word hid that they rest.
+    desk, person, hidden) that we told a service that they are active, and whether a word hid that they rest; `crowded`
+    by service the spans in which requests may come together that were sent one after the other.
     """
 
     said: list[Said] = field(default_factory=list)
@@ -119,6 +120,7 @@ class Facts:
     began: list[tuple[float, str, str]] = field(default_factory=list)
     unwatched: list[tuple[float, str, str]] = field(default_factory=list)
     refusing: dict[str, float] = field(default_factory=dict)
+    crowded: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     skews: list[float] = field(default_factory=list)
     """Seconds by which the clock was wrong, by the daemon's life."""
     reported: list[tuple[float, str, str, bool]] = field(default_factory=list)
@@ -159,6 +161,7 @@ class World:
         drawn = [name for name in DESKS if name in ("teams", "symphony") or rng.random() < 0.5]
         names = [name for name in DESKS if name in parameters.services] or drawn
         self.desks: dict[str, Desk] = {n: DESKS[n](folder, self.people, self.random(n), clock) for n in names}
+        self.rates = {} if "rates" in parameters.without else self._draw_rates(names)
         self._noted, self._joined = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
         self._deeds: dict[tuple[str, str], Deed] = {}
         doors = {name: Door(name, desk.emulator.app, self._heard, self._look) for name, desk in self.desks.items()}
@@ -172,6 +175,13 @@ class World:
         self.daemon: Daemon | None = None
         self._sleepy: dict[tuple[str, str], float] = {}
         self._switch = anyio.Lock()
+
+    def _draw_rates(self, names: list[str]) -> dict[str, float]:
+        """Requests per second that a service is configured to get, where they are so few that even five people wait."""
+        rng = self.random("rates")
+        if rng.random() < 0.85:
+            return {}
+        return {name: rng.choice([1.0, 2.0, 4.0]) for name in names if rng.random() < 0.5}
 
     def random(self, purpose: str) -> random.Random:
         """The source of one purpose."""
@@ -208,12 +218,15 @@ class World:
         used = {name for person in self.people if self.configured[person] for name in self.links(person)}
         document = {
             "daemon": {"state": str(self.folder / "state.db"), "control": str(self.folder / "control")},
-            "services": {name: desk.table() for name, desk in self.desks.items() if name in used},
+            "services": {name: desk.table() | self._rate(name) for name, desk in self.desks.items() if name in used},
             "account": [self.accounts[person] for person in self.people if self.configured[person]],
         }
         path = self.folder / "presence-syncd.toml"
         path.write_text(tomli_w.dumps(document))
         return path
+
+    def _rate(self, name: str) -> dict[str, float]:
+        return {"rate": self.rates[name]} if name in self.rates else {}
 
     # the daemon's lives
 
