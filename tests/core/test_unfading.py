@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from presence_syncd.core.compose import Composed
-from presence_syncd.core.decision import Reason
+from presence_syncd.core.decision import Decision, Reason
 from presence_syncd.core.entry import Entry, Kind, Observation, Publication, Word
 from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, OFFLINE, Status, parse_status
 from presence_syncd.core.proof import to_sign_in_as
 from presence_syncd.core.revealed import with_rest
-from presence_syncd.core.unfading import JUST_SAID, kept_until, may_hide_rest
+from presence_syncd.core.unfading import JUST_SAID, is_still_theirs, kept_until, may_hide_rest
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Compose, Direction, Pin, Rules, View
 from tests.core.desk import Desk
@@ -422,3 +422,71 @@ def test_what_is_written_over_proves_as_long_as_it_cannot_hide_rest(changes: dic
     entry = Entry(shown=AVAILABLE, shown_at=500.0, live_at=2000.0, word=Word(AVAILABLE, 10.0), publication=ours)
     assert entry.is_proof("teams", 2000.0, EVIDENCE) is is_proof
     assert entry.is_proof("teams", 10.0 + EVIDENCE, EVIDENCE)
+
+
+def test_only_a_decision_that_writes_its_own_status_says_it() -> None:
+    vocabulary = Desk("bems").sinks["bems"].vocabulary
+    assert Decision(Reason.CHANGE, "busy", BUSY).says(vocabulary)
+    assert not Decision(Reason.LET_GO, "away", AVAILABLE).says(vocabulary)
+    assert not Decision(Reason.HELD).says(vocabulary)
+
+
+def test_what_they_show_in_blackberry_itself_is_no_proof_there_of_a_word_said_elsewhere() -> None:
+    desk = Desk("skype", "bems", rules=Rules(compose=Compose.PRIORITY, priority=("skype", "bems")))
+    desk.start(skype="busy", bems="offline")
+    desk.see("skype", "available", 10)
+    desk.see("skype", "available+idle", 500)
+    desk.see("bems", "busy", 1000)
+    assert desk.status(1010) == "available+idle"
+    assert desk.why("bems", 1010) is Reason.FADED
+
+
+@pytest.mark.parametrize(("offline_away", "word"), [(True, AWAY), (False, OFFLINE)])
+def test_signing_in_says_what_policy_makes_of_gone(offline_away: bool, word: Status) -> None:
+    view = View({"skype": Entry(shown=OFFLINE, word=Word(OFFLINE, 1.0)), "bems": Entry()})
+    rules = Rules(offline_away=offline_away)
+    assert to_sign_in_as(view, "bems", Direction.BOTH, rules, 2.0) == word
+
+
+def test_a_rest_that_goes_on_is_no_later_sign() -> None:
+    desk = shown_in_bems()
+    desk.see("skype", "available+idle", LEFT_AT)
+    desk.see("skype", "available+idle", LEFT_AT + 300)
+    assert desk.why("bems", LEFT_AT + EVIDENCE) is Reason.LET_GO
+
+
+def test_who_seems_awake_for_blackberry_itself_proved_them_is_no_later_sign() -> None:
+    desk = shown_in_bems(rules=Rules(evidence=60))
+    woken = replace(desk.entry("skype"), shown_at=LEFT_AT, live_at=600.0)
+    vouched = replace(woken, vouched_by=frozenset({"bems"}), vouched_until=700.0)
+    composed, sink = desk.composed(650), desk.sinks["bems"]
+    for entry, last in ((woken, 600.0), (vouched, LEFT_AT)):
+        view = desk.view.put("skype", entry)
+        assert kept_until(view, composed, sink, desk.rules, 650.0) == last + 60
+
+
+def test_when_ours_was_written_matters_only_over_their_own_word() -> None:
+    desk = shown_in_bems()
+    desk.see("skype", "available+idle", LEFT_AT)
+    again = replace(desk.entry("bems"), publication=replace(desk.publication("bems"), at=600.0))
+    desk.view = desk.view.put("bems", again)
+    assert desk.why("bems", LEFT_AT + EVIDENCE) is Reason.LET_GO
+
+
+RESTS = Word(AVAILABLE, 10.0, faded=parse_status("available+idle"), faded_at=LEFT_AT)
+"""Said in BlackBerry, and rested since."""
+
+
+def test_ours_that_hides_no_rest_is_no_sign_of_who_rests_beneath() -> None:
+    ours = Publication("available", AVAILABLE, 500.0, 530.0, hides_rest=False)
+    view = View({"bems": Entry(shown=AVAILABLE, mine=True, word=RESTS, publication=ours)})
+    said = Composed(AVAILABLE, "bems", 10.0, "latest")
+    assert kept_until(view, said, Desk("bems").sinks["bems"], Rules(), 600.0) == LEFT_AT + EVIDENCE
+
+
+@pytest.mark.parametrize(("word", "is_theirs"), [(RESTS, False), (Word(AVAILABLE, 10.0), True)])
+def test_who_rests_beneath_what_we_put_back_shows_nothing_of_theirs(word: Word, is_theirs: bool) -> None:
+    ours = Publication("available", AVAILABLE, 500.0, 530.0, restores=True)
+    view = View({"bems": Entry(shown=AVAILABLE, mine=True, word=word, publication=ours)})
+    said = Composed(AVAILABLE, "bems", 10.0, "latest")
+    assert is_still_theirs(view, said, Desk("bems").sinks["bems"]) is is_theirs
