@@ -29,7 +29,7 @@ def with_rest(entry: Entry, seen: Observation) -> Entry:
     is_woken = shown is not None and shown.idle and not seen.status.idle and is_by_signing_in(entry, seen)
     if not (is_woken and entry.mine) or word is None or word.faded is not None or word.status != AVAILABLE:
         return entry
-    return replace(entry, word=word.faded_to(replace(AVAILABLE, idle=True), entry.shown_at, 0.0))
+    return replace(entry, word=replace(word, faded=replace(AVAILABLE, idle=True), faded_at=entry.shown_at))
 
 
 def has_come_back(entry: Entry, seen: Observation) -> bool:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from presence_syncd.core.decision import Reason
-from presence_syncd.core.view import Rules
+from presence_syncd.core.entry import Word
+from presence_syncd.core.presence import AVAILABLE
+from presence_syncd.core.values import replace
+from presence_syncd.core.view import Compose, Rules
 from tests.core.desk import Desk
 
 
@@ -18,6 +21,20 @@ def shown_in_teams(word: str = "available") -> Desk:
     desk.write("teams", 10, refresh_in=200, expires_in=300)
     desk.see("teams", word, 20)
     return desk
+
+
+def test_what_they_show_in_teams_itself_does_not_renew_a_session_for_a_word_said_elsewhere() -> None:
+    desk = Desk("skype", "teams", rules=Rules(compose=Compose.PRIORITY, priority=("skype", "teams")))
+    desk.start(skype="busy", teams="busy")
+    desk.sink("teams", leased=True)
+    desk.see("skype", "available", 10)
+    desk.write("teams", 10, refresh_in=200, expires_in=300)
+    desk.see("skype", "available+idle", 150)
+    own = Word(AVAILABLE, 100.0)
+    desk.view = desk.view.put("teams", replace(desk.entry("teams"), shown=AVAILABLE, live_at=205, word=own))
+    assert desk.why("teams", 210) is Reason.FADED
+    desk.see("skype", "available", 220)
+    assert desk.why("teams", 221) is Reason.REFRESH
 
 
 def test_what_is_said_once_it_has_ended_is_a_change() -> None:

@@ -16,6 +16,7 @@ from presence_syncd.core.forbidden import BLIND
 from presence_syncd.core.presence import (
     AVAILABLE,
     AWAY,
+    BRB,
     BUSY,
     DND,
     OFF_WORK,
@@ -26,7 +27,14 @@ from presence_syncd.core.presence import (
     status,
 )
 from presence_syncd.core.publication import begin, freeze, leave
-from presence_syncd.core.revealed import _is_chosen, _would_show, has_come_back, is_seen_to_be_over, passing
+from presence_syncd.core.revealed import (
+    _is_chosen,
+    _would_show,
+    has_come_back,
+    is_revealed,
+    is_seen_to_be_over,
+    passing,
+)
 from presence_syncd.core.setback import not_ahead
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Rules, View
@@ -455,3 +463,14 @@ def test_what_is_no_lease_or_was_not_taken_back_is_not_over_because_nobody_shows
     )
     nobody = Observation(OFFLINE, "offline", 10.0, 10.0)
     assert not is_seen_to_be_over(ours, nobody, Vocabulary(reads={}, words={}, echoes={}))
+
+
+@pytest.mark.parametrize(("confirmed_at", "is_so"), [(None, True), (50.0, False)])
+def test_nothing_comes_to_light_under_one_of_ours_once_a_later_one_was_seen(
+    confirmed_at: float | None, is_so: bool
+) -> None:
+    gone = Publication("dnd", DND, at=0.0, visible_by=20.0, taken_back=True, expires_at=300.0, before=frozenset({BUSY}))
+    last = Publication("brb", BRB, at=40.0, visible_by=60.0, confirmed_at=confirmed_at)
+    entry = Entry(shown=BRB, mine=True, publication=last, earlier=(gone,))
+    seen = Observation(BUSY, "busy", 100.0, 100.0)
+    assert is_revealed(gone, entry, seen, Desk("teams").sinks["teams"].vocabulary) is is_so

@@ -27,6 +27,12 @@ def test_nothing_happens_to_what_was_never_published() -> None:
     assert leave(view, "teams", 1) == view
 
 
+def test_only_what_was_hidden_is_noted_to_have_been_hidden() -> None:
+    view = View({"teams": Entry(publication=Publication("busy", BUSY, at=1.0, visible_by=61.0))})
+    assert take_back(view, "teams", 60, 5).entries["teams"].hidden_at is None
+    assert take_back(view, "teams", 60, 5, hidden=True).entries["teams"].hidden_at == 5
+
+
 def test_a_refresh_that_fails_leaves_the_lease_as_it_was() -> None:
     desk = busy_in_symphony()
     desk.write("symphony", 10, refresh_in=200, expires_in=300)

@@ -11,6 +11,7 @@ from presence_syncd.core.decision import Decision, Reason
 from presence_syncd.core.entry import Entry, Kind, Observation, Publication, Word
 from presence_syncd.core.presence import AVAILABLE, AWAY, BUSY, OFFLINE, Status, parse_status
 from presence_syncd.core.proof import to_sign_in_as
+from presence_syncd.core.reconcile import PROOF_AGAIN
 from presence_syncd.core.revealed import with_rest
 from presence_syncd.core.unfading import JUST_SAID, is_still_theirs, kept_until, may_hide_rest
 from presence_syncd.core.values import replace
@@ -84,7 +85,8 @@ def test_once_let_go_nothing_is_claimed_until_they_are_seen_again() -> None:
     desk.write("bems", 1000)
     assert desk.why("bems", 1001) is Reason.CONFIRMING
     assert desk.see("bems", "away", 1002) is Kind.ECHO
-    assert desk.why("bems", 1100) is Reason.FADED
+    decision = desk.decide("bems", 1100)
+    assert (decision.reason, decision.requeue_at) == (Reason.FADED, 1100 + PROOF_AGAIN)
     desk.see("skype", "offline", 1200)  # the machine slept: no sign of a person
     assert desk.why("bems", 1300) is Reason.HELD
     desk.see("skype", "available", 5000)

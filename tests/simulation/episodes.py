@@ -32,6 +32,8 @@ IN_SIGHT = 300.0
 """Seconds after which what was written to Teams is in sight at the latest (mapping §4)."""
 SLOW = (0.5, 4.0)
 """Seconds that bytes travel where the network is slow."""
+READ_WITHIN = 60.0
+"""Seconds after which what shows in Symphony or BlackBerry was read, as a rule."""
 TOGETHER = 1.0
 """Seconds between two words that nobody can bring in order."""
 
@@ -288,12 +290,20 @@ class Episode:
         return {AWAY, *late, *(status for _, status in meant[-1:]), *done[-1:]} if ours else set()
 
     def _like_waking(self, person: str, name: str) -> set[Status]:
-        """What looks like the end of rest: where away is shown, which may be rest, what they had said before it."""
+        """What looks like the end of rest: where away is shown, which may be rest, what they had said before it.
+
+        That is the last word which stood long enough to be read, or one of those after it.
+        """
         desk = self.world.desks[name]
         if desk.leased or desk.shown(person).awake != AWAY:
             return set()
-        said = [w.status for w in self.world.facts.said if (w.person, w.desk) == (person, name) and w.status != AWAY]
-        return {*said[-1:], *({AVAILABLE} if desk.signs_in_with_a_word else ())}
+        waking, until = {AVAILABLE} if desk.signs_in_with_a_word else set(), self.world.now()
+        for word in reversed([w for w in self.world.facts.said if (w.person, w.desk) == (person, name)]):
+            waking |= {word.status} - {AWAY}
+            if word.status != AWAY and until - word.at > READ_WITHIN:
+                break
+            until = word.at
+        return waking
 
     # silence
 
