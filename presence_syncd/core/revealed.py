@@ -6,7 +6,17 @@ The one rule: each is a question about one reading; what follows from the answer
 from __future__ import annotations
 
 from presence_syncd.core.entry import IN_SIGHT, Entry, Observation, Publication, is_idle_variant, is_older
-from presence_syncd.core.presence import AVAILABLE, OFFLINE, Activity, Availability, Status
+from presence_syncd.core.presence import (
+    AVAILABLE,
+    BRB,
+    BUSY,
+    DND,
+    OFF_WORK,
+    OFFLINE,
+    Activity,
+    Availability,
+    Status,
+)
 from presence_syncd.core.values import replace
 from presence_syncd.core.vocabulary import Vocabulary
 
@@ -14,6 +24,8 @@ CHOSEN = (Activity.NONE, Activity.OFF_WORK)
 """What is chosen by hand says nothing of what the person is doing, but that they do not work."""
 ABOVE_AVAILABLE = (Availability.BUSY, Availability.DND)
 """What hides a session that is available, but no choice (Graph: the sessions' aggregate; mapping §3)."""
+CHOICES = (BUSY, DND, BRB, OFF_WORK)
+"""What is shown in Teams only as somebody's choice, which all sessions give way to (Graph: preferred; mapping §3)."""
 SOON = 300.0
 """Seconds after its end, at most, in which a lease reveals what lay beneath: Graph may take as long (mapping §4)."""
 
@@ -101,8 +113,11 @@ def is_call_over(entry: Entry, seen: Observation, vocabulary: Vocabulary) -> boo
 
 
 def _would_show(status: Status, publication: Publication, vocabulary: Vocabulary) -> bool:
-    """Whether it cannot lie under ours, which was seen."""
-    return publication.confirmed_at is not None and _outranks(status, publication, vocabulary)
+    """Whether it cannot lie under ours, which was seen: it outranks that, or was replaced by it."""
+    if publication.confirmed_at is None:
+        return False
+    is_replaced = publication.expires_at is not None and status.awake in CHOICES
+    return is_replaced or _outranks(status, publication, vocabulary)
 
 
 def _outranks(status: Status, publication: Publication, vocabulary: Vocabulary) -> bool:

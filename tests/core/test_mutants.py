@@ -450,8 +450,18 @@ def test_a_call_would_show_over_a_session_that_is_available_and_was_seen(
     vocabulary = Vocabulary(reads={}, words={}, echoes={}, top=frozenset({"busy"}))
     call = Status(Availability.BUSY, Activity.CALL)
     assert _would_show(call, replace(ours, **change), vocabulary) is would_show
-    assert not _would_show(BUSY, ours, vocabulary)
     assert not _would_show(AVAILABLE, ours, vocabulary)
+
+
+@pytest.mark.parametrize(
+    ("change", "is_so"), [({}, True), ({"expires_at": None}, False), ({"confirmed_at": None}, False)]
+)
+@pytest.mark.parametrize("choice", [BUSY, DND, BRB, OFF_WORK, replace(BRB, idle=True)])
+def test_a_choice_is_not_beneath_a_lease_that_was_seen(choice: Status, change: dict[str, Any], is_so: bool) -> None:
+    ours = Publication("busy", BUSY, at=0.0, visible_by=60.0, confirmed_at=5.0, expires_at=300.0)
+    vocabulary = Vocabulary(reads={}, words={}, echoes={}, top=frozenset({"busy"}))
+    assert _would_show(choice, replace(ours, **change), vocabulary) is is_so
+    assert not _would_show(AWAY, ours, vocabulary)
 
 
 @pytest.mark.parametrize(("taken_back", "expires_at"), [(True, None), (False, 300.0)])

@@ -335,13 +335,13 @@ def test_a_client_that_comes_back_with_another_word_means_it() -> None:
 def test_a_farewell_reveals_what_lay_beneath_for_minutes_however_long_the_lease_was(back_at: float, kind: Kind) -> None:
     desk = Desk("session", "symphony")
     desk.sink("session", leased=True)
-    desk.start(session="busy", symphony="busy")
-    desk.see("symphony", "available", 10)
+    desk.start(session="available", symphony="available")
+    desk.see("symphony", "busy/call", 10)
     desk.write("session", 10, refresh_in=2900, expires_in=3600)
-    desk.see("session", "available", 15)
+    desk.see("session", "busy/call", 15)
     desk.view = leave(desk.view, "session", 2500)
-    desk.see("session", "available+idle", back_at - 5)
-    assert desk.see("session", "busy", back_at) is kind
+    desk.see("session", "busy/call", back_at - 5)
+    assert desk.see("session", "available", back_at) is kind
 
 
 def test_what_our_own_session_lets_be_seen_again_is_neither_a_word_nor_a_proof() -> None:

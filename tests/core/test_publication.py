@@ -167,7 +167,7 @@ def test_what_was_beneath_counts_as_before_only_where_a_lease_hides_it() -> None
 def test_a_farewell_ends_the_lease_and_its_word_is_written_anew() -> None:
     desk = Desk("skype", "teams")
     desk.sink("teams", leased=True)
-    desk.start(skype="available", teams="brb")
+    desk.start(skype="available", teams="available")
     desk.see("skype", "away", 10)
     desk.see("skype", "away", 60)
     desk.write("teams", 60, refresh_in=200, expires_in=300)
@@ -175,7 +175,7 @@ def test_a_farewell_ends_the_lease_and_its_word_is_written_anew() -> None:
     desk.view = leave(desk.view, "teams", 100)
     desk.restart(5000)
     desk.see("skype", "away", 5001)
-    assert desk.see("teams", "brb", 5001) is Kind.ECHO
+    assert desk.see("teams", "available", 5001) is Kind.ECHO
     assert desk.status(5002) == "away"
     assert desk.why("teams", 5002) is Reason.RETRY
     assert desk.publication("teams").status == AWAY

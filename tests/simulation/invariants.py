@@ -5,6 +5,7 @@ The one rule: each is one function with the sentence it checks; it returns what 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass
 from math import inf
@@ -209,9 +210,9 @@ def available_needs_evidence(world: World) -> list[Broken]:
         if not world.desks[wrote.desk].leased or "setPresence Available" not in wrote.word:
             continue
         typed = max(world.last_awake(wrote.person, wrote.at, wrote.desk), _spoke(world, wrote))
-        late = wrote.at - typed > world.evidence(wrote.person) + 2 * SLACK
-        excused = _is_pinned(world, wrote.person, wrote.at) or _went_unseen(world, wrote)
-        if late and not excused and not _seems_awake(world, wrote, typed):
+        if wrote.at - typed <= world.evidence(wrote.person) + 2 * SLACK or _is_pinned(world, wrote.person, wrote.at):
+            continue
+        if not _went_unseen(world, wrote) and not _seems_awake(world, wrote, typed):
             broken.append(Broken("available needs evidence", f"{_told(wrote)}, typed last at {typed:.0f}"))
     return broken[:3]
 
@@ -270,8 +271,8 @@ def _went_unseen(world: World, wrote: Wrote) -> bool:
 def _was_down(world: World, name: str, at: float) -> bool:
     """Whether the process that asked a service last before that moment asked nothing after it."""
     asked = world.facts.requests.get(name, [])
-    before, after = ([life for asked_at, life in asked if (asked_at > at) is later] for later in (False, True))
-    return bool(before and after) and after[0] > before[-1]
+    after = bisect_right(asked, (at, inf))
+    return 0 < after < len(asked) and asked[after][1] > asked[after - 1][1]
 
 
 def _is_pinned(_world: World, _person: str, _at: float) -> bool:
