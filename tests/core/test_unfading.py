@@ -38,7 +38,7 @@ def test_it_is_let_go_so_long_after_the_last_sign(rest: str) -> None:
     desk.see("skype", rest, LEFT_AT)
     assert desk.why("bems", LEFT_AT + EVIDENCE - 1) in (Reason.IN_SYNC, Reason.HELD)
     decision = desk.decide("bems", LEFT_AT + EVIDENCE)
-    assert (decision.reason, decision.word) == (Reason.LET_GO, "away")
+    assert (decision.reason, decision.word, decision.requeue_at) == (Reason.LET_GO, "away", None)
 
 
 @pytest.mark.parametrize("rest", ["available+idle", "offline"])
