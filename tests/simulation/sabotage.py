@@ -12,7 +12,7 @@ from typing import Any
 
 from presence_syncd.core import observe as observing
 from presence_syncd.core.decision import Decision, Reason
-from presence_syncd.core.entry import Kind, Publication
+from presence_syncd.core.entry import Kind
 from presence_syncd.core.presence import AVAILABLE
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import View
@@ -26,23 +26,6 @@ accounts: Any = importlib.import_module("presence_syncd.engine.account")
 deciding: Any = importlib.import_module("presence_syncd.engine.deciding")
 writing: Any = importlib.import_module("presence_syncd.engine.writing")
 boards: Any = importlib.import_module("presence_syncd.engine.board")
-
-
-def _there(publication: Publication | None) -> Publication:
-    assert publication is not None
-    return publication
-
-
-def _no_before_window() -> list[tuple[object, str, Any]]:
-    """What was shown before a write is not remembered: an old reading is taken for the person's word."""
-    real = writing.begin
-
-    def begin(view: View, domain: str, *args: Any, **options: Any) -> View:
-        after: View = real(view, domain, *args, **options)
-        entry = after.entries[domain]
-        return after.put(domain, replace(entry, publication=replace(_there(entry.publication), before=frozenset())))
-
-    return [(writing, "begin", begin)]
 
 
 def _echo_as_own() -> list[tuple[object, str, Any]]:
@@ -158,7 +141,6 @@ def _no_budget() -> list[tuple[object, str, Any]]:
 
 
 BUGS: Mapping[str, Bug] = {
-    "no-before-window": _no_before_window,
     "echo-as-own": _echo_as_own,
     "fade-as-word": _fade_as_word,
     "no-take-back": _no_take_back,
