@@ -540,6 +540,18 @@ async def test_a30_a_410_that_has_its_patience_has_it_while_the_poll_waits_after
         assert created(b) == 2
 
 
+async def test_news_that_was_never_read_is_read_when_the_account_is_started_again() -> None:
+    async with started() as b:
+        b.emulator.faults.add(JSON({}, method="GET", path="me/presence$", hang=True))
+        b.emulator.client(SIP, "Busy")
+        await anyio.sleep(8)
+        await b.kill()
+        b.start()
+        await anyio.sleep(1)
+        assert b.last == "Busy"
+        assert created(b) == 1
+
+
 async def test_a_flow_that_comes_late_leaves_the_link_parked() -> None:
     async with started() as b:
         b.emulator.faults.add(JSON({"availability": "Busy"}, method="GET", path="me/presence$", delay=20))

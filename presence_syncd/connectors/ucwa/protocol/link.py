@@ -63,7 +63,15 @@ class UcwaLink(Link):
     def watch(self) -> Flow[None]:
         """Be in, and follow the event channel until the session is over; always raises."""
         self.membership.unpark()  # it is not run again before the park is over, or an operator wants it
-        yield from self.membership.inside(self.listener.listen)
+        known = self.membership.session
+        yield from self.membership.inside(lambda session: self._listen(session, again=session is known))
+
+    def _listen(self, session: Session, *, again: bool) -> Flow[None]:
+        """Listen; `again`: who listened before may have been stopped between news and the reading it asked for."""
+        if again:
+            session.inbox.read_all(self.membership.at)
+            yield Wake()
+        yield from self.listener.listen(session)
 
     def companions(self) -> tuple[Callable[[], Flow[None]], ...]:
         """What runs beside `watch`: the reads its events ask for."""
