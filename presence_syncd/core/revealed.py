@@ -78,7 +78,7 @@ def is_revealed(publication: Publication, entry: Entry, seen: Observation, vocab
     over = over and entry.mine and not _is_another_seen(publication, entry)
     return (over or publication.is_awaited(seen.at)) and any(
         is_idle_variant(seen.status, below) or vocabulary.is_fade(below, seen.status)
-        for below in _beneath(publication, entry, vocabulary)
+        for below in _beneath(publication, entry, seen, vocabulary)
     )
 
 
@@ -88,10 +88,13 @@ def _is_another_seen(publication: Publication, entry: Entry) -> bool:
     return last is not None and last is not publication and last.confirmed_at is not None
 
 
-def _beneath(publication: Publication, entry: Entry, vocabulary: Vocabulary) -> frozenset[Status]:
-    """What may lie under a write: what was seen there, or, where ours hid it for long, a client that rests since."""
+def _beneath(publication: Publication, entry: Entry, seen: Observation, vocabulary: Vocabulary) -> frozenset[Status]:
+    """What may lie under a write: what was seen there, or, where ours hid it for long, a client that rests since.
+
+    Available may be what they choose when a word that nothing outranks has lapsed; to be idle nobody chooses.
+    """
     hid = _hides(entry) and publication.expires_at is not None and not publication.overridden
-    rests = hid and (publication.taken_back or publication.written not in vocabulary.top)
+    rests = hid and (publication.taken_back or publication.written not in vocabulary.top or seen.status.idle)
     below = publication.before | {AVAILABLE} if rests else publication.before
     return frozenset(status for status in below if not _would_show(status, publication, vocabulary))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from presence_syncd.core.decision import Reason
-from presence_syncd.core.entry import Word
+from presence_syncd.core.entry import Kind, Word
 from presence_syncd.core.presence import AVAILABLE
 from presence_syncd.core.values import replace
 from presence_syncd.core.view import Compose, Rules
@@ -103,3 +103,14 @@ def test_who_is_shown_away_for_being_idle_needs_no_proof() -> None:
     desk.see("skype", "available+idle", 10)
     desk.write("teams", 100, refresh_in=200, expires_in=300)
     assert desk.why("teams", 500) is Reason.REFRESH
+
+
+@pytest.mark.parametrize(("seen", "kind"), [("available+idle", Kind.ECHO), ("available", Kind.OWN)])
+def test_who_rests_where_a_word_of_ours_has_lapsed_that_nothing_outranks_says_nothing(seen: str, kind: Kind) -> None:
+    desk = Desk("teams", "symphony")
+    desk.sink("teams", leased=True)
+    desk.start(teams="offline/off-work", symphony="offline")
+    desk.see("symphony", "brb", 10)
+    desk.write("teams", 10, refresh_in=200, expires_in=300)
+    desk.see("teams", "brb", 20)
+    assert desk.see("teams", seen, 315) is kind
