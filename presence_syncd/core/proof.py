@@ -64,14 +64,7 @@ def may_claim(view: View, composed: Composed, word: str | None, sink: Sink, rule
     is_harmless = sink.fades and not (sink.wakes and not view.entry(sink.domain).is_awake)
     if is_harmless or word != sink.vocabulary.word_for(AVAILABLE) or is_still_theirs(view, composed, sink):
         return True
-    is_news = now <= composed.at + rules.evidence and not _is_said_at_rest(view, composed)
-    return is_news or is_proven(view, composed, sink.domain, rules, now)
-
-
-def _is_said_at_rest(view: View, composed: Composed) -> bool:
-    """Whether the word was idle when it was read first: then it is no sign of the person."""
-    word = view.entry(composed.domain).word if composed.domain is not None else None
-    return word is not None and word.status.idle
+    return now <= composed.at + rules.evidence or is_proven(view, composed, sink.domain, rules, now)
 
 
 def holds_up_available(view: View, sink: Sink, rules: Rules, now: float) -> bool:
