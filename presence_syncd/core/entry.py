@@ -264,7 +264,7 @@ class Entry(Value, frozen=True):
     @property
     def is_awake(self) -> bool:
         """Whether it shows somebody who is there, and not idle."""
-        return self.shown is not None and not self.shown.idle and self.shown.availability in PRESENT
+        return self.shown is not None and self.shown.is_awake
 
     @property
     def is_vouched(self) -> bool:
@@ -277,8 +277,6 @@ class Entry(Value, frozen=True):
         return self.live_at is not None and now - self.live_at <= evidence
 
 
-PRESENT = frozenset({"available", "busy", "dnd"})
-"""Availabilities that claim the person is there."""
 AHEAD = 20.0
 """Seconds before a renewal is due (at most a tenth of its time) in which it follows a reading, hiding nothing newer."""
 IN_SIGHT = 20.0

@@ -10,8 +10,8 @@ from typing import Any
 
 from presence_syncd.core.compose import BUSIEST, Composed, compose, wanted
 from presence_syncd.core.decision import Decision, Reason, Sink
-from presence_syncd.core.entry import PRESENT, Entry, Publication, Word
-from presence_syncd.core.presence import Availability
+from presence_syncd.core.entry import Entry, Publication, Word
+from presence_syncd.core.presence import PRESENT, Availability
 from presence_syncd.core.proof import is_proven
 from presence_syncd.core.values import Value
 from presence_syncd.core.view import Compose, Rules, View

@@ -69,7 +69,7 @@ def observe(
         kind = _kind_of_same(entry, seen, vocabulary)
     else:
         compared = direction.writes and entry.shown is not None  # or the order of the first readings would matter
-        elsewhere = _said_elsewhere(view, domain, rules, seen.at) if compared else None
+        elsewhere = _said_elsewhere(view, domain, rules, seen) if compared else None
         planned = vocabulary.word_for(wanted(elsewhere.status, rules)) if elsewhere else None
         kind = _kind(entry, seen, planned, vocabulary, rules)
     if kind is Kind.STALE:
@@ -149,10 +149,12 @@ def _is_chosen_again(entry: Entry, seen: Observation, vocabulary: Vocabulary) ->
     )
 
 
-def _said_elsewhere(view: View, domain: str, rules: Rules, now: float) -> Composed | None:
-    """What we would have this domain show, unless that comes from this very domain."""
-    composed = compose(view, rules, now)
-    return composed if composed and composed.domain != domain else None
+def _said_elsewhere(view: View, domain: str, rules: Rules, seen: Observation) -> Composed | None:
+    """What we would have this domain show, unless that comes from this very domain, or they rest and are awake here."""
+    composed = compose(view, rules, seen.at)
+    if composed is None or composed.domain == domain or (composed.status.idle and seen.status.is_awake):
+        return None
+    return composed
 
 
 def _own_or_faded(entry: Entry, seen: Observation, vocabulary: Vocabulary, rules: Rules) -> Kind:

@@ -46,6 +46,8 @@ BELONGS: dict[Activity, Availability] = {
     Activity.OFF_WORK: Availability.OFFLINE,
 }
 """The availability each activity goes with."""
+PRESENT = frozenset({Availability.AVAILABLE, Availability.BUSY, Availability.DND})
+"""Availabilities that claim the person is there."""
 
 
 class Status(Value, frozen=True):
@@ -75,6 +77,11 @@ class Status(Value, frozen=True):
     def is_absent(self) -> bool:
         """Whether this only says that no client is there (offline without off work)."""
         return self.availability is Availability.OFFLINE and self.activity is Activity.NONE
+
+    @property
+    def is_awake(self) -> bool:
+        """Whether this says that the person is there, and not idle."""
+        return not self.idle and self.availability in PRESENT
 
     @property
     def awake(self) -> Status:

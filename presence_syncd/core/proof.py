@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from presence_syncd.core.compose import Composed, compose, wanted
 from presence_syncd.core.decision import Sink
-from presence_syncd.core.entry import PRESENT, Publication
-from presence_syncd.core.presence import AVAILABLE, AWAY, Availability, Status
+from presence_syncd.core.entry import Publication
+from presence_syncd.core.presence import AVAILABLE, AWAY, PRESENT, Availability, Status
 from presence_syncd.core.revealed import SOON
 from presence_syncd.core.unfading import is_still_theirs
 from presence_syncd.core.view import Direction, Rules, View
@@ -64,7 +64,14 @@ def may_claim(view: View, composed: Composed, word: str | None, sink: Sink, rule
     is_harmless = sink.fades and not (sink.wakes and not view.entry(sink.domain).is_awake)
     if is_harmless or word != sink.vocabulary.word_for(AVAILABLE) or is_still_theirs(view, composed, sink):
         return True
-    return now <= composed.at + rules.evidence or is_proven(view, composed, sink.domain, rules, now)
+    is_news = now <= composed.at + rules.evidence and not _is_said_at_rest(view, composed)
+    return is_news or is_proven(view, composed, sink.domain, rules, now)
+
+
+def _is_said_at_rest(view: View, composed: Composed) -> bool:
+    """Whether the word was idle when it was read first: then it is no sign of the person."""
+    word = view.entry(composed.domain).word if composed.domain is not None else None
+    return word is not None and word.status.idle
 
 
 def holds_up_available(view: View, sink: Sink, rules: Rules, now: float) -> bool:

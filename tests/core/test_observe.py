@@ -434,6 +434,24 @@ def test_who_agrees_by_hand_over_ours_has_replaced_it() -> None:
     assert desk.status(3000) == "dnd"
 
 
+@pytest.mark.parametrize("there", ["available", "available+idle"])
+def test_who_chooses_to_be_there_while_they_rest_elsewhere_has_said_so(there: str) -> None:
+    desk = Desk("skype", "teams")
+    desk.start(skype="brb", teams="away")
+    desk.see("teams", there, 10)
+    desk.see("teams", "available+idle", 20)
+    assert desk.see("skype", "available", 2000) is Kind.OWN
+    assert (desk.status(2001), desk.composed(2001).at) == ("available", 2000)
+
+
+def test_who_is_away_where_their_rest_elsewhere_was_to_be_shown_so_agrees() -> None:
+    desk = Desk("skype", "teams", rules=Rules(idle_away=True))
+    desk.start(skype="brb", teams="brb")
+    desk.see("teams", "available+idle", 10)
+    assert desk.see("skype", "away", 2000) is Kind.ECHO
+    assert desk.composed(2001).domain == "teams"
+
+
 def test_nobody_agrees_by_going_offline() -> None:
     desk = Desk("skype", "teams")
     desk.start(skype="available", teams="available")

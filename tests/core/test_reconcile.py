@@ -333,10 +333,11 @@ def test_what_we_show_ourselves_proves_nobody_there() -> None:
 
 
 def kept_awake(**elsewhere: str) -> Desk:
-    """Who said available in Skype long ago, and rests there, types elsewhere: we report that in Skype at 2000."""
+    """Who said available in Skype long ago, and rests there, is at work elsewhere: we report that in Skype at 2000."""
     desk = Desk("skype", "teams", "symphony")
     desk.sink("teams", leased=True)
-    desk.start(skype="available", teams="brb", symphony="brb")
+    desk.start(**{"skype": "brb", "teams": "brb", "symphony": "brb", **elsewhere})
+    desk.see("skype", "available", 2)
     desk.see("skype", "available+idle", 500)
     for name, status in elsewhere.items():
         desk.see(name, status, 1990)

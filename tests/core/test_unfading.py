@@ -492,3 +492,12 @@ def test_who_rests_beneath_what_we_put_back_shows_nothing_of_theirs(word: Word, 
     view = View({"bems": Entry(shown=AVAILABLE, mine=True, word=word, publication=ours)})
     said = Composed(AVAILABLE, "bems", 10.0, "latest")
     assert is_still_theirs(view, said, Desk("bems").sinks["bems"]) is is_theirs
+
+
+@pytest.mark.parametrize(("said", "reason"), [("available+idle", Reason.FADED), ("available", Reason.CHANGE)])
+def test_a_word_that_was_idle_when_it_was_read_first_is_no_sign_of_the_person(said: str, reason: Reason) -> None:
+    desk = Desk("skype", "bems")
+    desk.start(skype="brb", bems="offline")
+    desk.see("skype", said, 100)
+    assert desk.status(101) == said
+    assert desk.why("bems", 101) is reason
