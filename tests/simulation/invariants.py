@@ -21,6 +21,8 @@ ACTIVE_FOR = 300.0
 """Seconds for which Skype shows somebody awake whose activity was reported."""
 UNSEEN = 2.5
 """Seconds between a reading and the renewal after it."""
+JUST_SAID = 30.0
+"""Seconds for which who has said something has not begun to rest."""
 REFUSING = 300.0
 """Seconds in which what a service was told to refuse is asked of it, and tried again."""
 MOST_CONNECTIONS = 6
@@ -108,7 +110,8 @@ def _is_left_to_fade(world: World, name: str, word: Said) -> bool:
     Their word was put back by us, would show although they rest, and is old; and nothing of their own shows elsewhere.
     """
     desk = world.desks[name]
-    if not (desk.leased or desk.unfading) or desk.seats.get(word.person) is True:
+    hidden = desk.unfading and _is_written_since(world, word, JUST_SAID)  # what shows there tells nothing of them
+    if not (desk.leased or desk.unfading) or (desk.seats.get(word.person) is True and not hidden):
         return False
     if world.now() - word.at <= world.evidence(word.person) or not _may_hide_rest(world, word):
         return False
@@ -133,9 +136,9 @@ def _is_put_back(world: World, word: Said) -> bool:
     return world.composes(word.person) != "latest" and _is_written_since(world, word)
 
 
-def _is_written_since(world: World, word: Said) -> bool:
-    """Whether we have written where it was said, after that."""
-    return any((w.person, w.desk) == (word.person, word.desk) and w.at > word.at for w in world.facts.wrote)
+def _is_written_since(world: World, word: Said, later: float = 0.0) -> bool:
+    """Whether we have written where it was said, more than `later` seconds after that."""
+    return any((w.person, w.desk) == (word.person, word.desk) and w.at > word.at + later for w in world.facts.wrote)
 
 
 def no_write_makes_a_write(world: World, person: str, since: float, besides: str = "") -> list[Broken]:
