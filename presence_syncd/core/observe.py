@@ -36,6 +36,7 @@ from presence_syncd.core.revealed import (
     may_cause,
     says,
     stays_without_us,
+    was_chosen,
     with_rest,
     without_replaced,
 )
@@ -168,7 +169,7 @@ def _own_or_faded(entry: Entry, seen: Observation, vocabulary: Vocabulary, rules
         return Kind.OWN
     if vocabulary.is_fade(word.status, status):
         return Kind.DECAY
-    if word.faded is not None and status == word.status:
+    if word.faded is not None and status == word.status and not was_chosen(entry, vocabulary):
         return Kind.OWN if word.was_gone(seen.at, rules.settle_fade) else Kind.DECAY
     return Kind.OWN
 

@@ -188,6 +188,18 @@ def _is_chosen(entry: Entry, status: Status, ours: Publication) -> bool:
     return not status.idle and (is_at_once or ours.status.availability in ABOVE_AVAILABLE)
 
 
+def was_chosen(entry: Entry, vocabulary: Vocabulary) -> bool:
+    """Whether what showed last, and looks like rest, was chosen: it hid a session of ours, written twice.
+
+    Rest would not, but a preferred state is above all sessions (Graph; mapping §3). So it ended by choice, too.
+    """
+    ours = entry.publication
+    if ours is None or not ours.status.is_awake or ours.written in vocabulary.top or ours.accepted_at is None:
+        return False
+    stands = not (ours.overridden or ours.taken_back) and ours.confirmed_at is None
+    return stands and ours.rewrites > 0 and ours.holds(entry.shown_from) and not ours.is_awaited(entry.shown_from)
+
+
 def lies_beneath(entry: Entry, seen: Observation, vocabulary: Vocabulary, *, mine: bool) -> Status | None:
     """What lies under ours after a reading, as far as is known: what showed last that was theirs, or may be.
 
