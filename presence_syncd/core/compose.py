@@ -5,7 +5,7 @@ The one rule: only words count, never echoes; a pin is above all words.
 
 from __future__ import annotations
 
-from presence_syncd.core.entry import Entry, Word
+from presence_syncd.core.entry import Entry, Observation, Word
 from presence_syncd.core.presence import AWAY, Availability, Status
 from presence_syncd.core.values import Value, earlier
 from presence_syncd.core.view import Compose, Rules, View
@@ -42,6 +42,14 @@ def compose(view: View, rules: Rules, now: float) -> Composed | None:
         return None
     domain = _CHOOSE[rules.compose](words, rules, now)
     return Composed(words[domain].effective(now, rules.settle_fade), domain, words[domain].at, rules.compose, note)
+
+
+def said_elsewhere(view: View, domain: str, seen: Observation, rules: Rules) -> Composed | None:
+    """What we would have a domain show, unless that comes from itself, or they rest elsewhere and are awake here."""
+    composed = compose(view, rules, seen.at)
+    if composed is None or composed.domain == domain or (composed.status.idle and seen.status.is_awake):
+        return None
+    return composed
 
 
 def stands(status: Status | None, view: View, rules: Rules, now: float) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import nextafter
 
-from presence_syncd.core.compose import Composed, compose, wanted
+from presence_syncd.core.compose import Composed, said_elsewhere, wanted
 from presence_syncd.core.entry import (
     IN_SIGHT,
     Entry,
@@ -70,7 +70,7 @@ def observe(
         kind = _kind_of_same(entry, seen, vocabulary)
     else:
         compared = direction.writes and entry.shown is not None  # or the order of the first readings would matter
-        elsewhere = _said_elsewhere(view, domain, rules, seen) if compared else None
+        elsewhere = said_elsewhere(view, domain, seen, rules) if compared else None
         planned = vocabulary.word_for(wanted(elsewhere.status, rules)) if elsewhere else None
         kind = _kind(entry, seen, planned, vocabulary, rules)
     if kind is Kind.STALE:
@@ -150,20 +150,14 @@ def _is_chosen_again(entry: Entry, seen: Observation, vocabulary: Vocabulary) ->
     )
 
 
-def _said_elsewhere(view: View, domain: str, rules: Rules, seen: Observation) -> Composed | None:
-    """What we would have this domain show, unless that comes from this very domain, or they rest and are awake here."""
-    composed = compose(view, rules, seen.at)
-    if composed is None or composed.domain == domain or (composed.status.idle and seen.status.is_awake):
-        return None
-    return composed
-
-
 def _own_or_faded(entry: Entry, seen: Observation, vocabulary: Vocabulary, rules: Rules) -> Kind:
     """Tell the person's doing from the service's, where nothing of ours explains what is shown."""
     status, word = seen.status, entry.word
     if entry.shown is None:
         return Kind.OWN
     if status.is_absent or is_idle_variant(status, entry.shown):
+        return Kind.DECAY
+    if entry.mine and vocabulary.is_fade(entry.shown, status):  # whichever of our writes that was
         return Kind.DECAY
     if entry.mine or word is None or entry.has_replaced_word(seen.at):
         return Kind.OWN

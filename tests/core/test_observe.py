@@ -452,6 +452,20 @@ def test_who_is_away_where_their_rest_elsewhere_was_to_be_shown_so_agrees() -> N
     assert desk.composed(2001).domain == "teams"
 
 
+def test_ours_fades_though_a_later_write_of_ours_was_refused() -> None:
+    """Symphony shows our busy, a pin that it refuses is over, and then it says by itself that they idle."""
+    desk = Desk("skype", "symphony")
+    desk.start(skype="brb", symphony="brb")
+    desk.see("skype", "busy", 10)
+    desk.write("symphony", 10)
+    desk.see("symphony", "busy", 11)
+    desk.pin("away", until=30)
+    desk.begin("symphony", 20)
+    desk.fail("symphony", 21, settled=True)
+    assert desk.see("symphony", "away", 2000) is Kind.DECAY
+    assert desk.status(3000) == "busy"
+
+
 def test_nobody_agrees_by_going_offline() -> None:
     desk = Desk("skype", "teams")
     desk.start(skype="available", teams="available")
