@@ -29,7 +29,8 @@ def kept_until(view: View, composed: Composed, sink: Sink, rules: Rules, now: fl
     is_green = entry.shown is not None and entry.shown.availability is Availability.AVAILABLE
     is_false = is_green if status.is_absent else status.availability is Availability.AVAILABLE
     is_theirs = composed.domain == sink.domain
-    if not is_false or not (_lies_over_rest(entry, sink.vocabulary) if is_theirs else entry.mine):
+    shows_ours = _lies_over_rest(entry, sink.vocabulary) if is_theirs else entry.mine or entry.is_put_back()
+    if not is_false or not shows_ours:
         return None
     last = _last_sign(view, composed, sink.domain, rules, now)
     return rules.evidence + (max(last, _last_seen_here(entry, sink.vocabulary)) if is_theirs else last)

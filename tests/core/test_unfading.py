@@ -501,3 +501,13 @@ def test_a_word_that_was_idle_when_it_was_read_first_is_no_sign_of_the_person(sa
     desk.see("skype", said, 100)
     assert desk.status(101) == said
     assert desk.why("bems", 101) is reason
+
+
+@pytest.mark.parametrize(("restores", "until"), [(True, 10.0 + EVIDENCE), (False, None)])
+def test_their_own_word_that_we_put_back_is_ours_to_let_go_when_another_counts(
+    restores: bool, until: float | None
+) -> None:
+    ours = Publication("available", AVAILABLE, 500.0, 530.0, restores=restores)
+    view = View({"bems": Entry(shown=AVAILABLE, word=RESTS, publication=ours)})
+    said = Composed(AVAILABLE, "symphony", 10.0, "busiest")
+    assert kept_until(view, said, Desk("bems").sinks["bems"], Rules(), 600.0) == until
